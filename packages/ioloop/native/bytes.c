@@ -1,6 +1,6 @@
 /* The hot calls, which receive and send bytes. They always use MSG_DONTWAIT, because an adopted descriptor may be in
    blocking mode. For descriptors other than sockets there is no such flag; they are made non-blocking instead. */
-#include "reactor.h"
+#include "tls.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -137,6 +137,11 @@ static int64_t send_latin1(Call *call) {
   return send_from(slot_of(call), text.iov_base, text.iov_len);
 }
 
+static int64_t send_part(Slot *slot, char *text, size_t length) {
+  struct iovec piece = {.iov_base = text, .iov_len = length};
+  return slot->tls == NULL ? send_from(slot, text, length) : tls_send(slot->tls, slot->fd, &piece, 1);
+}
+
 static int64_t send_batch(Call *call) {
   int32_t *triples;
   size_t capacity, length;
@@ -156,7 +161,7 @@ static int64_t send_batch(Call *call) {
   for (int64_t at = 0; at < count; at++) {
     int32_t *triple = &triples[3 * at], part = triple[2];
     bool live = slot_is_live(call->state, triple[0], triple[1]);
-    triple[2] = live ? (int32_t)send_from(&call->state->slots[triple[0]], text, (size_t)part) : -EBADF;
+    triple[2] = live ? (int32_t)send_part(&call->state->slots[triple[0]], text, (size_t)part) : -EBADF;
     text += part;
   }
   return VALUE;

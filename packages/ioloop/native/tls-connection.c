@@ -513,8 +513,7 @@ static size_t encrypt_pieces(Tls *tls, const struct iovec *pieces, int count) {
   return total;
 }
 
-static int64_t send_pieces(Call *call, const struct iovec *pieces, int count) {
-  Tls *tls = tls_of(call);
+int64_t tls_send(Tls *tls, int fd, const struct iovec *pieces, int count) {
   if (tls->is_failed) return -EPROTO;
   if (!tls->is_complete) return -ENOTCONN;
   if (tls->is_shut) return -EPIPE;
@@ -522,7 +521,7 @@ static int64_t send_pieces(Call *call, const struct iovec *pieces, int count) {
   tls->needs_input = false;
   size_t total = encrypt_pieces(tls, pieces, count);
   clear_errors();
-  int64_t failure = send_output(tls, fd_of(call));
+  int64_t failure = send_output(tls, fd);
   if (tls->is_failed) return -EPROTO;
   if (failure < 0) return failure;
   return (int64_t)total | (tls->waiting != NULL ? TLS_WAITING : 0) | (tls->needs_input ? TLS_NEEDS_INPUT : 0);
@@ -533,14 +532,14 @@ static int64_t send_bytes(Call *call) {
   int64_t length;
   if (!read_range(call, 0, &bytes, &length)) return THROWN;
   struct iovec piece = {.iov_base = bytes, .iov_len = (size_t)length};
-  return send_pieces(call, &piece, 1);
+  return tls_send(tls_of(call), fd_of(call), &piece, 1);
 }
 
 static int64_t send_latin1(Call *call) {
   char stack[STACK_BYTES];
   Arena arena = {.free = stack, .room = sizeof stack};
   struct iovec piece;
-  return read_latin1(call, &arena, &piece) ? send_pieces(call, &piece, 1) : THROWN;
+  return read_latin1(call, &arena, &piece) ? tls_send(tls_of(call), fd_of(call), &piece, 1) : THROWN;
 }
 
 static int64_t send_vector(Call *call) {
@@ -550,7 +549,7 @@ static int64_t send_vector(Call *call) {
   int count = read_pieces(call, &arena, pieces);
   if (count < 0) return THROWN;
   if (tls_of(call) == NULL) return throw_bad_argument(call, "TLS is not attached to the slot"); /* a getter ran */
-  return send_pieces(call, pieces, count);
+  return tls_send(tls_of(call), fd_of(call), pieces, count);
 }
 
 static int64_t flush(Call *call) {

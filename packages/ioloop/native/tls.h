@@ -148,6 +148,7 @@ Tls *tls_create(State *state, Context *context);
 void tls_free(Tls *tls);
 bool tls_keep(Tls *tls, const uint8_t *bytes, size_t length);
 int64_t tls_step(Tls *tls); /* SSL_do_handshake: TLS_COMPLETE, TLS_WANTS_READ, TLS_WANTS_CONTEXT or -EPROTO */
+int64_t tls_send(Tls *tls, int fd, const struct iovec *pieces, int count); /* as tlsSendVector */
 void tls_fail(Tls *tls, const char *reason);
 bool tls_has_peer(const Tls *tls); /* whether the peer has presented a certificate */
 long tls_verify_result(const Tls *tls);

@@ -68,7 +68,7 @@ export interface NativeBinding extends TlsBinding {
   /**
    * Sends consecutive parts of `text`, which is latin1 and at most 256 KiB, one for each of `count` triples (slot,
    * generation, bytes). The third number of each triple is replaced by the result of its send: bytes accepted or
-   * -errno; -EBADF for a dead pair. Throws, with nothing sent, if the parts do not add up to the whole text.
+   * -errno; -EBADF for a dead pair; the result of `tlsSendLatin1` for a slot with TLS. Throws, with nothing sent, if the parts do not add up to the whole text.
    */
   sendBatch(triples: Int32Array, count: number, text: string): void;
   /**

@@ -50,6 +50,12 @@ export class TlsOutgoing {
     return this.#queue === undefined && !this.isWaiting && !this.needsInput && this.failure === 0;
   }
 
+  /** The string that is the only thing there is to send; `undefined` if there is more, or it cannot be sent now. */
+  get loneText(): string | undefined {
+    const isFree = !this.isWaiting && !this.needsInput && this.failure === 0 && this.#sentBytes === 0;
+    return isFree ? this.#queue?.loneText : undefined;
+  }
+
   /** Drops what was not encrypted. */
   clear(): void {
     this.#queue = undefined;
@@ -69,8 +75,11 @@ export class TlsOutgoing {
    * @returns the number of bytes that were encrypted, or the negative errno.
    */
   encrypt(calls: SendCalls, slot: number, generation: number, mostBytes: number): number {
-    const queue = this.#queue as SendQueue;
-    const result = queue.offer(calls, slot, generation, mostBytes);
+    return this.accept((this.#queue as SendQueue).offer(calls, slot, generation, mostBytes));
+  }
+
+  /** Acts on the result of a send of the first queued bytes. @returns as {@link encrypt}. */
+  accept(result: number): number {
     if (result === -EAGAIN) {
       this.isWaiting = true;
       return 0;
@@ -81,8 +90,8 @@ export class TlsOutgoing {
     }
     const byteLength = result & TLS_BYTES;
     this.needsInput = (result & TLS_NEEDS_INPUT) !== 0;
-    queue.advance(byteLength);
-    if (queue.isEmpty) this.#queue = undefined;
+    this.#queue?.advance(byteLength);
+    if (this.#queue?.isEmpty) this.#queue = undefined;
     if ((result & TLS_WAITING) === 0) {
       this.#sentBytes += byteLength;
     } else {

@@ -3,12 +3,14 @@ import type { Duplex } from 'node:stream';
 import { type IOLoop, SystemError } from '@landspout/ioloop';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import {
+  type BatchedSender,
   type BudgetedWriter,
   type Descriptor,
   type Flushable,
   type Reactor,
   type ReadyHandler,
   runInRootContext,
+  type SendBatch,
   systemError,
   TLS_BARE,
   TLS_BYTES,
@@ -89,7 +91,9 @@ type PeerEnd = typeof OPEN | typeof ANNOUNCED | typeof BARE;
  * may take a record only partly, so bytes are reported as sent when their whole record is in the kernel, and nothing is
  * encrypted while ciphertext waits; and an end is announced by the alert close_notify.
  */
-export class TlsTransport implements Transport, ReadyHandler, Flushable, BudgetedWriter, Descriptor {
+export class TlsTransport
+  implements Transport, ReadyHandler, Flushable, BatchedSender, BudgetedWriter, Descriptor
+{
   readonly kind = 'reactor';
   readonly slot: number;
   readonly generation: number;
@@ -190,6 +194,27 @@ export class TlsTransport implements Transport, ReadyHandler, Flushable, Budgete
     if (failure < 0) this.#sendFailed(failure);
     else if (this.#awaitsKernel) this.#reportSent();
     else this.#send();
+  }
+
+  /** Called by the loop: most responses are one string, and are sent together with those of other connections. */
+  joinBatch(batch: SendBatch): boolean {
+    const text = this.#outgoing?.loneText;
+    if (text === undefined || !this.#open || this.#endWriteWanted) return false;
+    if (this.#loop.writeBudget.allowance(this, text.length) < text.length) return false;
+    if (!batch.add(this, this.slot, this.generation, text)) return false;
+    this.#flushScheduled = false;
+    return true;
+  }
+
+  /** Called by the batch. */
+  sendTaken(result: number): void {
+    const byteLength = this.#outgoing === undefined ? 0 : this.#outgoing.accept(result);
+    if (byteLength > 0) this.#loop.writeBudget.spend(this, byteLength, 1);
+  }
+
+  /** Called by the batch. */
+  sendSettled(): void {
+    this.flush();
   }
 
   endWrite(): void {
