@@ -1,5 +1,5 @@
 // `pnpm soak` fetches for half an hour on each backend from servers that are killed, frozen and reset at random, and
-// checks what became of every fetch. See packages/httpclient/test/soak/.
+// checks what became of every fetch. See packages/httpclient/test/soak/. The soaks of TLS are in tls.mjs.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,24 +8,42 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'vite';
+import { soakTls, TLS_PATHS, TLS_SOAKS } from './tls.mjs';
 
-const USAGE = 'usage: pnpm soak [--minutes 30] [--seed 1] [--concurrency 24] [--backend native|portable]';
+const USAGE = `usage: pnpm soak [--minutes 30] [--seed 1] [--concurrency 24] [--backend native|portable]
+       pnpm soak tls-churn [--connections 10000] [--seed 1] [--path native|node-tls|portable]
+       pnpm soak tls-storm [--connections 5000] [--path native|node-tls|portable]`;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PROGRAM = 'packages/httpclient/test/soak/long-soak.ts';
 const CONDITIONS = ['@landspout/source', 'node', 'import', 'default'];
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     minutes: { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
     concurrency: { type: 'string', default: '24' },
     backend: { type: 'string' },
+    connections: { type: 'string' },
+    path: { type: 'string' },
   },
 });
 const [minutes, seed, concurrency] = [values.minutes, values.seed, values.concurrency].map(Number);
+const [name] = positionals;
+const tlsSoak = TLS_SOAKS.find((known) => known === name);
+if (tlsSoak !== undefined) {
+  const connections = Number(values.connections ?? (tlsSoak === 'tls-churn' ? 10_000 : 5_000));
+  const paths = TLS_PATHS.filter((path) => values.path === undefined || path === values.path);
+  if (connections > 0 && paths.length > 0)
+    process.exit(await soakTls(tlsSoak, { connections, seed: Number(seed), paths }));
+}
 const backends = values.backend === undefined ? ['native', 'portable'] : [values.backend];
 const isValid =
-  Number(minutes) > 0 && Number.isInteger(seed) && Number.isInteger(concurrency) && Number(concurrency) > 0;
+  name === undefined &&
+  Number(minutes) > 0 &&
+  Number.isInteger(seed) &&
+  Number.isInteger(concurrency) &&
+  Number(concurrency) > 0;
 if (!isValid || !backends.every((backend) => ['native', 'portable'].includes(backend))) {
   console.error(USAGE);
   process.exit(2);

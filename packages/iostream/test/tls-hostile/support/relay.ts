@@ -76,6 +76,7 @@ export class RecordRelay implements AsyncDisposable {
     });
     from.on('end', () => {
       if (!isCut) to.end(splitter.rest);
+      else for (const socket of [from, to]) socket.destroySoon(); // an end that gives up
     });
     from.on('close', () => {
       this.#sockets.delete(from);
