@@ -1,12 +1,11 @@
 import { once, setMaxListeners } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { IOLoop } from '@landspout/ioloop';
+import { IOLoop, type Logger } from '@landspout/ioloop';
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { type IOStream, TCPClient, TCPServer, type TlsServerOptions } from '../../../src/index.ts';
 import { ENDINGS, endingOf, wayOf } from '../../faults/support/churn-endings.ts';
 import { type Ending, HOST, SMALL_LIMIT } from '../../faults/support/churn-scene.ts';
 import type { IssuedCertificate } from '../../support/certificates.ts';
-import { recordingLoop } from '../../support/recording-logger.ts';
 import { until } from '../../support/until.ts';
 import { type Random, seededRandom } from '../mutations/seeded-random.ts';
 import { type Cut, cuttingAt, RecordRelay } from '../support/relay.ts';
@@ -22,9 +21,10 @@ export const WAYS = STREAM_ENDINGS.length + HANDSHAKE_ENDINGS.length;
 export class TlsChurn implements AsyncDisposable {
   readonly times = new Map<string, number>();
   readonly unhandled: unknown[] = [];
+  /** What was logged as an error: bugs. The rest is not kept, as it would grow with the number of connections. */
+  readonly errors: unknown[] = [];
   readonly signal = new AbortController().signal;
   readonly #random: Random;
-  readonly #recorded = recordingLoop();
   /** What ends what was opened, the last first. */
   readonly #closers: (() => unknown)[] = [];
   #outstanding = 0;
@@ -37,11 +37,6 @@ export class TlsChurn implements AsyncDisposable {
     const onUnhandled = (reason: unknown): void => void this.unhandled.push(reason);
     process.on('unhandledRejection', onUnhandled);
     this.#closers.push(() => process.off('unhandledRejection', onUnhandled));
-  }
-
-  /** What went wrong besides: bugs, which are logged. */
-  get errors(): unknown[] {
-    return this.#recorded.of('error');
   }
 
   get servers(): readonly TCPServer[] {
@@ -59,7 +54,9 @@ export class TlsChurn implements AsyncDisposable {
   /** @param own - of the servers. @param stranger - of which no server knows the authority. */
   async open(own: IssuedCertificate, stranger: IssuedCertificate): Promise<void> {
     const clock = new VirtualClock();
-    const { logger } = this.#recorded.loop;
+    const ignore = (): void => {};
+    const keep = (details: object, message: string) => void this.errors.push({ ...details, message });
+    const logger: Logger = { debug: ignore, info: ignore, warn: ignore, error: keep };
     const loop = new IOLoop({ clock, logger });
     const { certFile, keyFile } = own;
     const tls: TlsServerOptions = { certFile, keyFile, alpnProtocols: ['churn'] };
@@ -74,7 +71,7 @@ export class TlsChurn implements AsyncDisposable {
     const cuttingRelay = await RecordRelay.start(server.port, () => this.#cut());
     this.#closers.push(() => cuttingRelay[Symbol.asyncDispose]());
     this.#scene = {
-      client: new TCPClient({ loop: this.#recorded.loop }),
+      client: new TCPClient({ loop: new IOLoop({ logger }) }),
       virtualClient: new TCPClient({ loop }),
       clock,
       server,
