@@ -40,6 +40,7 @@ export const ROOMS = {
       'stream',
       'tls',
       'tls/client',
+      'tls/server',
       'connecting',
       'listening',
       'server',

@@ -62,7 +62,7 @@ export type {
   TlsServerOptions,
   TlsVersion,
 } from './tls/options.ts';
-export { TlsServerContext } from './tls/server-context.ts';
+export { TlsServerContext } from './tls/server/server-context.ts';
 export { type KeptSession, TlsSessionCache } from './tls/session-cache.ts';
 
 // Names and addresses.

@@ -12,7 +12,7 @@ import {
 import type { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
 import type { TlsServerOptions } from '../tls/options.ts';
-import { TlsServerContext } from '../tls/server-context.ts';
+import { TlsServerContext } from '../tls/server/server-context.ts';
 
 export interface TCPServerOptions {
   /** Called with each connection; an alternative to overriding {@link TCPServer.handleStream}. */

@@ -5,11 +5,11 @@ import { onAbort, withCallerStack } from '@landspout/ioloop/reactor';
 import { StreamClosedError, StreamConnectError, StreamUsageError, streamChecks } from '../errors.ts';
 import { coreOf, IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions } from '../stream/stream-options.ts';
-import { TlsAcceptor } from '../tls/acceptor.ts';
+import { TlsAcceptor } from '../tls/server/acceptor.ts';
 import { resolveTlsClientOptions } from '../tls/client/client-settings.ts';
 import { secureClient } from '../tls/client/connect-tls.ts';
 import type { TlsClientOptions, TlsServerOptions } from '../tls/options.ts';
-import { TlsServerContext } from '../tls/server-context.ts';
+import { TlsServerContext } from '../tls/server/server-context.ts';
 import type { Transport } from '../transport.ts';
 import { ServerStream } from './server-stream.ts';
 

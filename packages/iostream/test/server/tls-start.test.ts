@@ -1,7 +1,7 @@
 import { connect as nodeConnect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type IOStream, startTls, TCPClient, TCPServer, type TCPServerOptions } from '../../src/index.ts';
-import { TlsServerContext } from '../../src/tls/server-context.ts';
+import { TlsServerContext } from '../../src/tls/server/server-context.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { runSClient } from '../support/openssl-peer.ts';
 import { echoLines, echoOf, host, watchedLoop } from '../support/tls-fixture.ts';

@@ -1,10 +1,10 @@
 import type { ClockTimer, IOLoop } from '@landspout/ioloop';
 import { type Reactor, systemError } from '@landspout/ioloop/reactor';
-import type { ProxiedConnection, SocketAddress, TakenDescriptor, Transport } from '../transport.ts';
-import { HandshakeQueue } from '../transports/handshake-queue.ts';
-import { readNativeTlsInfo } from '../transports/native-tls-info.ts';
-import { TlsHandshake, type TlsHandshakeEvents } from '../transports/tls-handshake.ts';
-import { TlsTransport, type TlsWatcher } from '../transports/tls-transport.ts';
+import type { ProxiedConnection, SocketAddress, TakenDescriptor, Transport } from '../../transport.ts';
+import { HandshakeQueue } from '../../transports/handshake-queue.ts';
+import { readNativeTlsInfo } from '../../transports/native-tls-info.ts';
+import { TlsHandshake, type TlsHandshakeEvents } from '../../transports/tls-handshake.ts';
+import { TlsTransport, type TlsWatcher } from '../../transports/tls-transport.ts';
 import type { TlsAcceptance, TlsAcceptorEvents } from './acceptance.ts';
 import {
   goneError,
@@ -13,8 +13,8 @@ import {
   handshakeTimeout,
   missingCertificateError,
   untrustedError,
-} from './handshake-error.ts';
-import { reportKeyLines } from './key-log.ts';
+} from '../handshake-error.ts';
+import { reportKeyLines } from '../key-log.ts';
 import type { NativeServerContexts } from './native-server-contexts.ts';
 import type { TlsServerContext } from './server-context.ts';
 

@@ -3,9 +3,9 @@ import { createServer, type SecureContext, type Server } from 'node:tls';
 import type { IOLoop } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { TlsBinding } from '@landspout/ioloop/reactor';
-import { readCertificate } from '../transports/tls-info.ts';
-import { tlsUsage } from './credentials.ts';
-import { missingCertificateError, unknownNameError } from './handshake-error.ts';
+import { readCertificate } from '../../transports/tls-info.ts';
+import { tlsUsage } from '../credentials.ts';
+import { missingCertificateError, unknownNameError } from '../handshake-error.ts';
 import { NativeServerContexts } from './native-server-contexts.ts';
 import {
   collectKeyLines,
@@ -13,9 +13,9 @@ import {
   setSharedContext,
   setTicketKeys,
   startHandshake,
-} from './node-tls-adapter.ts';
-import type { TlsServerOptions } from './options.ts';
-import type { Pem } from './pem.ts';
+} from '../node-tls-adapter.ts';
+import type { TlsServerOptions } from '../options.ts';
+import type { Pem } from '../pem.ts';
 import { requireOneKeyType, resolveTlsServerOptions, type TlsServerSettings } from './server-settings.ts';
 import { TICKET_KEY_BYTES, type TicketKeysSource, TlsTicketKeys } from './ticket-keys.ts';
 

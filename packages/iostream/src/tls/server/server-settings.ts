@@ -16,9 +16,9 @@ import {
   requireTlsOptions,
   SHARED_OPTIONS,
   tlsUsage,
-} from './credentials.ts';
-import { isSecureContext } from './node-tls-adapter.ts';
-import type { TlsNamedCertificate, TlsServerOptions } from './options.ts';
+} from '../credentials.ts';
+import { isSecureContext } from '../node-tls-adapter.ts';
+import type { TlsNamedCertificate, TlsServerOptions } from '../options.ts';
 import { TlsServerNames } from './server-names.ts';
 
 const SERVER_OPTIONS: OptionNames<TlsServerOptions> = {

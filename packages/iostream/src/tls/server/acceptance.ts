@@ -1,5 +1,5 @@
-import type { SocketAddress, Transport } from '../transport.ts';
-import type { HandshakeError } from './handshake-error.ts';
+import type { SocketAddress, Transport } from '../../transport.ts';
+import type { HandshakeError } from '../handshake-error.ts';
 
 export interface TlsAcceptorEvents {
   /** A handshake is complete. Must not throw. */

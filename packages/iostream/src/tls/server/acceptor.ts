@@ -1,5 +1,5 @@
 import type { IOLoop } from '@landspout/ioloop';
-import type { Transport } from '../transport.ts';
+import type { Transport } from '../../transport.ts';
 import type { TlsAcceptance, TlsAcceptorEvents } from './acceptance.ts';
 import { NativeTlsAcceptor } from './native-acceptor.ts';
 import { NodeTlsAcceptor } from './node-acceptor.ts';
