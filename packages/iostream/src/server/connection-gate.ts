@@ -1,8 +1,8 @@
 import type { IOLoop } from '@landspout/ioloop';
 import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { ProxyAcceptor } from '../proxy-protocol/proxy-acceptor.ts';
-import { TlsAcceptor } from '../tls/server/acceptor.ts';
 import { failureCode, type HandshakeError, isScanNoise } from '../tls/handshake-error.ts';
+import { TlsAcceptor } from '../tls/server/acceptor.ts';
 import type { TlsServerContext } from '../tls/server/server-context.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { ConnectionCaps } from './connection-caps.ts';

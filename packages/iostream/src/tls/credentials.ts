@@ -1,11 +1,20 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import tls, { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { type OptionNames, optionsProblem, shownValue } from '@landspout/ioloop/errors';
-import { StreamConnectError, StreamUsageError } from '../errors.ts';
+import { StreamUsageError } from '../errors.ts';
 import { divideCiphers } from './cipher-list.ts';
+import { nodeTlsProblem, typeProblem } from './option-types.ts';
 import type { TlsCertificateOptions, TlsOptions, TlsVersion } from './options.ts';
-import { pemBlocks } from './pem.ts';
+import { type Pem, pemBlocks } from './pem.ts';
+import {
+  isEncrypted,
+  nameOf,
+  type PemContent,
+  requireContent,
+  requirePair,
+  unusable,
+} from './pem-content.ts';
 
 export const CERTIFICATE_OPTIONS: OptionNames<TlsCertificateOptions> = {
   certFile: true,
@@ -33,25 +42,25 @@ export const CERTIFICATE_KEYS = Object.keys(CERTIFICATE_OPTIONS);
 const VERSIONS: readonly string[] = ['TLSv1.2', 'TLSv1.3'];
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** A secure context, and what it was created from. */
-export interface ReadContext {
-  readonly context: SecureContext;
+/** A certificate and its key, with the options of its context. */
+export interface ReadCredentials {
   readonly credentials: SecureContextOptions;
-  /** For example `rsa` or `ec`. */
+  /** For example `rsa` or `ec`; `undefined` without a certificate. */
   readonly keyType: string | undefined;
 }
 
-/** Reads a certificate and its key, if there is one, and creates a context from them and `terms`. */
-export function readContext(options: TlsCertificateOptions, terms: SecureContextOptions): ReadContext {
-  const { credentials, keyType } = readCredentials(options, terms);
-  return { context: createContext(credentials, filesOf(options)), credentials, keyType };
+/** Reads a certificate and its key, and checks that OpenSSL can use them together with `terms`. */
+export function readUsable(options: TlsCertificateOptions, terms: SecureContextOptions): ReadCredentials {
+  const read = readCredentials(options, terms);
+  createContext(read.credentials, filesOf(options));
+  return read;
 }
 
 /** Reads a certificate and its key, if there is one, and adds them to `terms`. */
 export function readCredentials(
   options: TlsCertificateOptions,
   terms: SecureContextOptions,
-): Pick<ReadContext, 'credentials' | 'keyType'> {
+): ReadCredentials {
   const { certFile, keyFile, passphrase } = options;
   requireOne(options, 'cert', 'certFile');
   requireOne(options, 'key', 'keyFile');
@@ -61,16 +70,35 @@ export function readCredentials(
     if (key !== undefined) throw tlsUsage('a key needs a certificate: set cert or certFile too');
     return { credentials: terms, keyType: undefined };
   }
-  requirePem('cert', cert, certFile);
-  requirePem('key', key, keyFile ?? certFile);
+  const keyContent: PemContent = {
+    option: 'key',
+    text: key,
+    file: keyFile ?? (key === cert ? certFile : undefined),
+  };
+  requirePair({ option: 'cert', text: cert, file: certFile }, keyContent, passphrase);
   const secret = passphrase === undefined ? {} : { passphrase };
+  const privateKey = readKey(keyContent, passphrase);
   // OpenSSL accepts a key of another type than the certificate's; every handshake would then fail.
-  const keyType = usable(filesOf(options), () => {
-    const privateKey = createPrivateKey({ key, ...secret });
-    if (new X509Certificate(cert).checkPrivateKey(privateKey)) return privateKey.asymmetricKeyType;
-    throw new Error('the key does not belong to the certificate');
+  usable(filesOf(options), () => {
+    if (!new X509Certificate(cert).checkPrivateKey(privateKey))
+      throw new Error('the key does not belong to the certificate');
   });
-  return { credentials: { ...terms, cert, key, ...secret }, keyType };
+  return { credentials: { ...terms, cert, key, ...secret }, keyType: privateKey.asymmetricKeyType };
+}
+
+function readKey(content: PemContent, passphrase: string | undefined): KeyObject {
+  const { text: key, file } = content;
+  if (passphrase === undefined || !isEncrypted(content))
+    return usable([file], () =>
+      createPrivateKey({ key, ...(passphrase === undefined ? {} : { passphrase }) }),
+    );
+  try {
+    return createPrivateKey({ key, passphrase });
+  } catch (cause) {
+    throw unusable(`passphrase does not decrypt the private key of ${nameOf(content)}: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
 }
 
 /**
@@ -99,11 +127,13 @@ export function readTerms(options: TlsOptions): SecureContextOptions {
   const terms: SecureContextOptions = { minVersion, maxVersion };
   const ca = caFile === undefined ? options.ca : readTlsFile('caFile', caFile);
   if (ca !== undefined) terms.ca = ca as string | Buffer | (string | Buffer)[];
-  for (const each of [ca ?? []].flat()) requirePem('ca', each, caFile);
+  for (const text of pemTexts(ca)) requireContent({ option: 'ca', text, file: caFile });
   // Node ignores an invalid authority, and would then trust none.
-  usable([caFile], () => [ca ?? []].flat().map((each) => new X509Certificate(each)));
+  usable([caFile], () => pemTexts(ca).map((each) => new X509Certificate(each)));
   const crl = crlFile === undefined ? options.crl : readTlsFile('crlFile', crlFile);
-  if (crl !== undefined) terms.crl = usable([crlFile], () => revocationLists(crl));
+  for (const text of pemTexts(crl)) requireContent({ option: 'crl', text, file: crlFile });
+  // Divided into single lists, since Node reads only the first of each text.
+  if (crl !== undefined) terms.crl = pemBlocks(crl, 'X509 CRL').map(({ text }) => text);
   if (ciphers !== undefined) terms.ciphers = ciphers;
   usable([], () => requireCiphers(ciphers, maxVersion));
   return terms;
@@ -114,11 +144,8 @@ function nodeVersion(version: string): TlsVersion {
   return version === 'TLSv1.3' ? version : 'TLSv1.2';
 }
 
-/** Divides the texts into single lists, since Node reads only the first of each text. */
-function revocationLists(crl: string | Buffer | readonly (string | Buffer)[]): string[] {
-  const lists = pemBlocks(crl, 'X509 CRL').map(({ text }) => text);
-  if (lists.length === 0) throw new Error('there is no certificate revocation list (X509 CRL) in it');
-  return lists;
+function pemTexts(pem: Pem | readonly Pem[] | undefined): Pem[] {
+  return [pem ?? []].flat() as Pem[];
 }
 
 /** Node would accept such a list, and every handshake would fail. */
@@ -162,16 +189,30 @@ export function readKeyLog(keyLog: TlsOptions['keyLog']): TlsOptions['keyLog'] {
   return keyLog;
 }
 
+/**
+ * Checks the names of options, and the types of their values.
+ *
+ * @param at - where the options are, such as `certificates[0]: `.
+ * @throws StreamUsageError `ERR_STREAM_USAGE`, which names the option, what was expected, and what was passed.
+ */
 export function requireTlsOptions<Options extends object>(
   options: Options,
   known: OptionNames<Options>,
+  at = '',
 ): void {
+  const problem = namesProblem(options, known) ?? typeProblem(options);
+  if (problem !== undefined) throw tlsUsage(`${at}${problem}`);
+}
+
+function namesProblem(options: object, known: object): string | undefined {
   const problem = optionsProblem(options, known);
-  if (problem !== undefined) throw tlsUsage(problem);
+  return problem === undefined || typeof options !== 'object' || options === null
+    ? problem
+    : (nodeTlsProblem(options) ?? problem);
 }
 
 export function requireTimeout(value: number, least: number): number {
-  if (value >= least && value <= MAX_TIMEOUT_MS) return value;
+  if (typeof value === 'number' && value >= least && value <= MAX_TIMEOUT_MS) return value;
   throw tlsUsage(
     `handshakeTimeoutMs must be a number from ${least} to ${MAX_TIMEOUT_MS}, got ${shownValue(value)}`,
   );
@@ -182,11 +223,7 @@ export function readTlsFile(key: string, file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new StreamConnectError(
-      'ERR_STREAM_TLS',
-      `tls: ${key} ${file} cannot be read: ${messageOf(cause)}`,
-      { cause },
-    );
+    throw unusable(`${key} ${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -200,28 +237,15 @@ function filesOf({ certFile, keyFile }: TlsCertificateOptions): TlsFiles {
   return [certFile, keyFile];
 }
 
-/** Text that is not PEM is often the name of a file. @param file - from which the text was read, if it was. */
-function requirePem(option: 'cert' | 'key' | 'ca', text: unknown, file: string | undefined): void {
-  const isText = typeof text === 'string' || text instanceof Uint8Array;
-  if (!isText || Buffer.from(text as string).includes('-----BEGIN ')) return;
-  const remedy = file === undefined ? `; to read a file, set ${option}File` : '';
-  throw new StreamConnectError(
-    'ERR_STREAM_TLS',
-    `tls: ${file === undefined ? option : `${option}File ${file}`} has no PEM block (-----BEGIN …)${remedy}`,
-  );
-}
-
 function usable<T>(files: TlsFiles, make: () => T): T {
   try {
     return make();
   } catch (cause) {
     const named = files.filter((file) => file !== undefined);
     const where = named.length === 0 ? '' : ` (${named.join(', ')})`;
-    throw new StreamConnectError(
-      'ERR_STREAM_TLS',
-      `tls: the certificates, keys or ciphers cannot be used${where}: ${messageOf(cause)}`,
-      { cause },
-    );
+    throw unusable(`the certificates, keys or ciphers cannot be used${where}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 

@@ -22,17 +22,14 @@ export function readNativeTlsInfo(
     slot,
     generation,
   );
-  let authorizationError: string | undefined;
-  if (peerExpected) {
-    // Without a certificate, OpenSSL's result is that nothing was wrong with it. A server always presents one.
-    const isMissing = isServer && binding.tlsPeerChain(slot, generation).length === 0;
-    authorizationError = isMissing ? NO_CERTIFICATE : verifyCodeOf(verifyResult);
-  }
+  // Without a certificate, OpenSSL's result is that nothing was wrong with it. A server always presents one.
+  const isPresented = peerExpected && !(isServer && binding.tlsPeerChain(slot, generation).length === 0);
+  const authorizationError = isPresented ? verifyCodeOf(verifyResult) : undefined;
   return new NativeTlsInfo(binding, descriptor, {
     protocol: PROTOCOLS[version] ?? null,
     cipher: cipherName(binding, cipher),
     alpnProtocol: alpnProtocol === undefined ? false : interned(alpnProtocol),
-    authorized: peerExpected && authorizationError === undefined,
+    authorized: isPresented && authorizationError === undefined,
     authorizationError,
     servername: servername === undefined ? undefined : interned(servername.toLowerCase()),
     isSessionReused: isResumed === 1,
@@ -136,8 +133,6 @@ function interned(name: string): string {
 }
 
 const PROTOCOLS: Readonly<Record<number, string>> = { 771: 'TLSv1.2', 772: 'TLSv1.3' };
-/** As `node:tls` reports a client that presented none, although one was requested. */
-const NO_CERTIFICATE = 'UNABLE_TO_GET_ISSUER_CERT';
 /** Names come from clients, so their number must have a limit. */
 const MOST_NAMES = 256;
 const names = new Map<string, string>();

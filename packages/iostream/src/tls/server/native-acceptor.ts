@@ -5,7 +5,6 @@ import { HandshakeQueue } from '../../transports/handshake-queue.ts';
 import { readNativeTlsInfo } from '../../transports/native-tls-info.ts';
 import { TlsHandshake, type TlsHandshakeEvents } from '../../transports/tls-handshake.ts';
 import { TlsTransport, type TlsWatcher } from '../../transports/tls-transport.ts';
-import type { TlsAcceptance, TlsAcceptorEvents } from './acceptance.ts';
 import {
   goneError,
   type HandshakeError,
@@ -15,6 +14,7 @@ import {
   untrustedError,
 } from '../handshake-error.ts';
 import { reportKeyLines } from '../key-log.ts';
+import type { TlsAcceptance, TlsAcceptorEvents } from './acceptance.ts';
 import type { NativeServerContexts } from './native-server-contexts.ts';
 import type { TlsServerContext } from './server-context.ts';
 

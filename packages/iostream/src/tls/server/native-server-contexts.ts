@@ -3,9 +3,9 @@ import type { TlsBinding } from '@landspout/ioloop/reactor';
 import { unknownNameError } from '../handshake-error.ts';
 import { type NativeContext, openNativeContext } from '../native-context.ts';
 import type { Pem } from '../pem.ts';
+import { trustDefaults } from '../trust-store.ts';
 import type { TlsServerSettings } from './server-settings.ts';
 import type { TlsTicketKeys } from './ticket-keys.ts';
-import { trustDefaults } from '../trust-store.ts';
 
 /**
  * The native contexts for one set of server settings: one for the first certificate, which each handshake starts with,

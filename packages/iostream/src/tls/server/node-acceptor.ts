@@ -3,10 +3,10 @@ import type { TLSSocket } from 'node:tls';
 import type { IOLoop } from '@landspout/ioloop';
 import type { SocketAddress, Transport } from '../../transport.ts';
 import { NodeTransport } from '../../transports/node-transport.ts';
-import type { TlsAcceptance, TlsAcceptorEvents } from './acceptance.ts';
 import { handshakeError, handshakeTimeout, untrustedError } from '../handshake-error.ts';
 import { reportKeyLines } from '../key-log.ts';
 import { detachLive, refusalCode } from '../node-tls-adapter.ts';
+import type { TlsAcceptance, TlsAcceptorEvents } from './acceptance.ts';
 import type { TlsServerContext } from './server-context.ts';
 
 /**

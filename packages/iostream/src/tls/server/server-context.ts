@@ -1,12 +1,11 @@
 import type { Duplex } from 'node:stream';
-import { createServer, type SecureContext, type Server } from 'node:tls';
+import { createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls';
 import type { IOLoop } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { TlsBinding } from '@landspout/ioloop/reactor';
 import { readCertificate } from '../../transports/tls-info.ts';
-import { tlsUsage } from '../credentials.ts';
+import { createContext, tlsUsage } from '../credentials.ts';
 import { missingCertificateError, unknownNameError } from '../handshake-error.ts';
-import { NativeServerContexts } from './native-server-contexts.ts';
 import {
   collectKeyLines,
   type HandshakeEvents,
@@ -16,6 +15,7 @@ import {
 } from '../node-tls-adapter.ts';
 import type { TlsServerOptions } from '../options.ts';
 import type { Pem } from '../pem.ts';
+import { NativeServerContexts } from './native-server-contexts.ts';
 import { requireOneKeyType, resolveTlsServerOptions, type TlsServerSettings } from './server-settings.ts';
 import { TICKET_KEY_BYTES, type TicketKeysSource, TlsTicketKeys } from './ticket-keys.ts';
 
@@ -38,7 +38,7 @@ export class TlsServerContext {
   #settings: TlsServerSettings;
   readonly #ticketKeys: TlsTicketKeys;
   /** Made when a connection needs it. */
-  #nodeServer: Server | undefined;
+  #nodeServer: NodeServer | undefined;
   /** The ticket keys of {@link #nodeServer}. */
   #nodeTicketKeys: Uint8Array | undefined;
   #native: NativeServerContexts | undefined;
@@ -160,11 +160,11 @@ export class TlsServerContext {
       this.#nodeTicketKeys = undefined;
     }
     this.#applyTicketKeys(this.#nodeServer);
-    startHandshake(this.#nodeServer, socket, {
+    startHandshake(this.#nodeServer.server, socket, {
       secured: (secure) => {
         // OpenSSL accepts a resumed session without a client certificate if the session was created when none was
         // required.
-        if (requestCert && readCertificate(secure) === undefined) secure.authorized = false;
+        if (requestCert && readCertificate(secure) === undefined) setUnauthorized(secure);
         if (requestCert && rejectUnauthorized && !secure.authorized) {
           events.failed(missingCertificateError(), secure);
         } else {
@@ -177,19 +177,23 @@ export class TlsServerContext {
   }
 
   /** Node accepts the tickets of one key only. A ready-made context has its own. */
-  #applyTicketKeys(server: Server): void {
-    const { certificates, readyContext } = this.#settings;
-    if (readyContext !== undefined) return;
+  #applyTicketKeys({ server, contexts }: NodeServer): void {
+    if (this.#settings.readyContext !== undefined) return;
     const keys = this.#ticketKeys.current();
     if (keys === this.#nodeTicketKeys) return;
     this.#nodeTicketKeys = keys;
-    const contexts = certificates.map(({ context }) => context);
     setTicketKeys(server, contexts, Buffer.from(keys.subarray(0, TICKET_KEY_BYTES)));
   }
 
   [INSPECT](): object {
     return inspection(this, ['handshakes'], () => ({ maxHandshakes: this.#settings.maxHandshakes }));
   }
+}
+
+/** Node sets the error too, unless a session was resumed, although nothing is wrong if no certificate is required. */
+function setUnauthorized(socket: TLSSocket): void {
+  socket.authorized = false;
+  Object.assign(socket, { authorizationError: undefined });
 }
 
 function ticketKeysSource({ ticketKeys, certificates }: TlsServerSettings): TicketKeysSource {
@@ -199,8 +203,15 @@ function ticketKeysSource({ ticketKeys, certificates }: TlsServerSettings): Tick
   };
 }
 
+/** What node:tls needs for handshakes. */
+interface NodeServer {
+  readonly server: Server;
+  /** One for each certificate, if the certificate depends on the requested name; otherwise empty. */
+  readonly contexts: readonly SecureContext[];
+}
+
 /** Creates a server that never listens. It is used to perform handshakes, and for Node's verification at their end. */
-function toNodeServer(settings: TlsServerSettings): Server {
+function toNodeServer(settings: TlsServerSettings): NodeServer {
   const {
     certificates,
     readyContext,
@@ -210,6 +221,7 @@ function toNodeServer(settings: TlsServerSettings): Server {
     rejectUnauthorized,
     keyLog,
   } = settings;
+  const contexts = selectsByName ? certificates.map(({ credentials }) => createContext(credentials)) : [];
   const server = createServer({
     ...certificates[0]?.credentials,
     requestCert,
@@ -218,18 +230,18 @@ function toNodeServer(settings: TlsServerSettings): Server {
     // loop's clock.
     handshakeTimeout: 2 ** 31 - 1,
     ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnProtocols }),
-    ...(selectsByName ? { SNICallback: selectByName(settings) } : {}),
+    ...(selectsByName ? { SNICallback: selectByName(settings, contexts) } : {}),
   });
   if (readyContext !== undefined) setSharedContext(server, readyContext);
   if (keyLog !== undefined) collectKeyLines(server);
-  return server;
+  return { server, contexts };
 }
 
-function selectByName({ certificates, names, refusesUnknownNames }: TlsServerSettings) {
+function selectByName({ names, refusesUnknownNames }: TlsServerSettings, contexts: readonly SecureContext[]) {
   return (servername: string, callback: (error: Error | null, context?: SecureContext) => void): void => {
     const [index] = names.find(servername) ?? [];
     if (index === undefined && refusesUnknownNames) callback(unknownNameError(servername));
-    else callback(null, index === undefined ? undefined : certificates[index]?.context);
+    else callback(null, index === undefined ? undefined : contexts[index]);
   };
 }
 

@@ -1,4 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { shownText } from '@landspout/ioloop/errors';
 
 /** A certificate of a server, as far as its selection by name needs it. */
 export interface NamedCertificate {
@@ -57,6 +60,26 @@ export class TlsServerNames {
     const dot = wanted.indexOf('.');
     return dot > 0 ? this.#selections.get(`*${wanted.slice(dot)}`) : undefined;
   }
+}
+
+/** RFC 1123 §2.1. The underscore is not allowed in host names, but names in use have it. */
+const HOST_NAME =
+  /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/i;
+const MAX_HOST_NAME_LENGTH = 253;
+
+/**
+ * Describes why a client can never request this name: it is neither a host name, nor a wildcard that is the complete
+ * first label. `undefined` if it is one.
+ */
+export function nameProblem(name: string): string | undefined {
+  const host = name.startsWith('*.') ? name.slice(2) : name;
+  // RFC 6066 §3 excludes literal addresses.
+  if (isIP(host) === 0 && host.length <= MAX_HOST_NAME_LENGTH && HOST_NAME.test(host)) return undefined;
+  const ascii = domainToASCII(host);
+  const isInternational = ascii.startsWith('xn--') || ascii.includes('.xn--');
+  const remedy =
+    isInternational && ascii !== host ? `; write it as ${shownText(name.replace(host, ascii))}` : '';
+  return `a host name such as a.example, or a wildcard such as *.example, was expected, not ${shownText(name)}${remedy}`;
 }
 
 /** A certificate's subject alternative names as Node writes them: `DNS:a.example, IP Address:127.0.0.1`. */

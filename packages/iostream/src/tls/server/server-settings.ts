@@ -5,12 +5,12 @@ import {
   CERTIFICATE_KEYS,
   CERTIFICATE_OPTIONS,
   CONTEXT_KEYS,
-  type ReadContext,
+  type ReadCredentials,
   readAlpn,
-  readContext,
   readKeyLog,
   readTerms,
   readTlsFile,
+  readUsable,
   requireOnlyContext,
   requireTimeout,
   requireTlsOptions,
@@ -19,7 +19,8 @@ import {
 } from '../credentials.ts';
 import { isSecureContext } from '../node-tls-adapter.ts';
 import type { TlsNamedCertificate, TlsServerOptions } from '../options.ts';
-import { TlsServerNames } from './server-names.ts';
+import { nameProblem, TlsServerNames } from './server-names.ts';
+import { TICKET_KEY_BYTES } from './ticket-keys.ts';
 
 const SERVER_OPTIONS: OptionNames<TlsServerOptions> = {
   ...SHARED_OPTIONS,
@@ -38,12 +39,11 @@ const MADE_HERE = [...CONTEXT_KEYS, 'certificates', 'ticketKeys', 'ticketKeysFil
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 const DEFAULT_MAX_HANDSHAKES = 5_000;
 const MAX_CERTIFICATES = 1_000;
-const TICKET_KEYS_BYTES = 48;
 
 /** A server's options, checked, with the files read. */
 export interface TlsServerSettings {
   /** The first is for clients that request no name or an unknown name. Empty if there is a ready-made context. */
-  readonly certificates: readonly ReadContext[];
+  readonly certificates: readonly ReadCredentials[];
   readonly readyContext: SecureContext | undefined;
   /** Selects from {@link certificates}. */
   readonly names: TlsServerNames;
@@ -77,8 +77,9 @@ export function resolveTlsServerOptions(given: TlsServerOptions | SecureContext)
   if (!Number.isInteger(maxHandshakes) || maxHandshakes < 0) {
     throw tlsUsage(`maxHandshakes must be a whole number of 0 or more, got ${shownValue(maxHandshakes)}`);
   }
+  requireEffect(options);
   return {
-    ...readContexts(options, unknownName === 'refuse'),
+    ...readCertificates(options, unknownName === 'refuse'),
     refusesUnknownNames: unknownName === 'refuse',
     alpnProtocols: readAlpn(options.alpnProtocols),
     requestCert: options.requestCert ?? false,
@@ -90,7 +91,7 @@ export function resolveTlsServerOptions(given: TlsServerOptions | SecureContext)
   };
 }
 
-function readContexts(
+function readCertificates(
   options: TlsServerOptions,
   byName: boolean,
 ): Pick<TlsServerSettings, 'certificates' | 'readyContext' | 'names' | 'selectsByName'> {
@@ -108,7 +109,7 @@ function readContexts(
     honorCipherOrder: true,
     sessionIdContext: sessionIdContext(options, terms),
   };
-  const certificates = listed.map((certificate) => readContext(certificate, shared));
+  const certificates = listed.map((certificate) => readUsable(certificate, shared));
   const named = certificates.map(({ credentials, keyType }, index) => ({
     names: listed[index]?.names?.map((name) => name.toLowerCase()),
     cert: credentials.cert as string | Buffer,
@@ -120,6 +121,28 @@ function readContexts(
     names: new TlsServerNames(named),
     selectsByName: byName || options.certificates !== undefined,
   };
+}
+
+/** Refuses options about client certificates that would not do what they say. */
+function requireEffect(options: TlsServerOptions): void {
+  if (options.requestCert !== true) {
+    for (const name of ['crlFile', 'crl'] as const) {
+      if (options[name] !== undefined)
+        throw tlsUsage(
+          `${name} has no effect without client certificates: set requestCert: true, or remove it`,
+        );
+    }
+    return;
+  }
+  if (options.caFile !== undefined || options.ca !== undefined) return;
+  // Such as the value of a variable that is not set. Clients of any public authority would then be accepted.
+  for (const name of ['caFile', 'ca'] as const) {
+    if (name in options)
+      throw tlsUsage(
+        `${name} is undefined: set it to the authorities of the clients; ` +
+          `without ${name}, requestCert accepts those of any authority of Node's list`,
+      );
+  }
 }
 
 /**
@@ -159,10 +182,14 @@ function listCertificates(options: TlsServerOptions): readonly TlsNamedCertifica
   if (certificates.length < 1 || certificates.length > MAX_CERTIFICATES) {
     throw tlsUsage(`certificates must have 1 to ${MAX_CERTIFICATES} entries, got ${certificates.length}`);
   }
-  for (const certificate of certificates) {
-    requireTlsOptions(certificate, NAMED_OPTIONS);
+  for (const [index, certificate] of certificates.entries()) {
+    requireTlsOptions(certificate, NAMED_OPTIONS, `certificates[${index}]: `);
     if (certificate.certFile === undefined && certificate.cert === undefined) {
-      throw tlsUsage('each of certificates needs certFile or cert');
+      throw tlsUsage(`certificates[${index}]: each of certificates needs certFile or cert`);
+    }
+    for (const name of certificate.names ?? []) {
+      const problem = nameProblem(name);
+      if (problem !== undefined) throw tlsUsage(`certificates[${index}]: names: ${problem}`);
     }
   }
   return certificates;
@@ -175,8 +202,9 @@ function readTicketKeys(options: TlsServerOptions): Buffer | undefined {
   }
   const bytes = ticketKeysFile === undefined ? ticketKeys : readTlsFile('ticketKeysFile', ticketKeysFile);
   if (bytes === undefined) return undefined;
-  if (bytes.byteLength !== TICKET_KEYS_BYTES) {
-    throw tlsUsage(`ticket keys must have ${TICKET_KEYS_BYTES} bytes, got ${bytes.byteLength}`);
+  if (bytes.byteLength !== TICKET_KEY_BYTES) {
+    const name = ticketKeysFile === undefined ? 'ticketKeys' : `ticketKeysFile ${ticketKeysFile}`;
+    throw tlsUsage(`${name} must have ${TICKET_KEY_BYTES} bytes, got ${bytes.byteLength}`);
   }
   return Buffer.from(bytes);
 }
