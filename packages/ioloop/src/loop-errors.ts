@@ -10,7 +10,7 @@ export const LOOP_ERRORS = {
   },
   ERR_LOOP_BACKEND: {
     meaning:
-      'LANDSPOUT_BACKEND names an unknown or unavailable backend; set it to native or portable, or unset it.',
+      'LANDSPOUT_BACKEND names an unknown or unavailable backend: set it to native or portable, or unset it. Or LANDSPOUT_TLS names an unknown or unavailable TLS: set it to native or node, or unset it.',
   },
   ERR_LOOP_USAGE: { meaning: 'An argument is invalid, or the call is not possible now; see the message.' },
   ERR_LOOP_ALREADY_REGISTERED: {

@@ -121,13 +121,17 @@ export class IOLoop {
 
   /**
    * Which TLS the streams of this loop use: `'native'` for OpenSSL's functions on the descriptors of the reactor, or
-   * `'node'` for node:tls. Decided once per thread, when TLS is first used.
+   * `'node'` for node:tls. Decided once per thread, when TLS is first used. The environment variable `LANDSPOUT_TLS`
+   * selects one of them for the native backend; the portable one always uses node:tls.
+   *
+   * @throws LoopUsageError `ERR_LOOP_BACKEND` if `LANDSPOUT_TLS` has an invalid value, or asks for native TLS that is not
+   *   available.
    */
   get tls(): 'native' | 'node' {
     return this.reactor !== undefined && 'binding' in this.reactor.tls ? 'native' : 'node';
   }
 
-  /** Why {@link tls} was chosen, as readable text. */
+  /** Why {@link tls} was chosen, as readable text. @throws as {@link tls}. */
   get tlsReason(): string {
     if (this.reactor === undefined) return `the portable backend is used: ${this.backendReason}`;
     const load = this.reactor.tls;
@@ -388,6 +392,7 @@ export class IOLoop {
 
   [INSPECT](): object {
     return inspection(this, ['backend', 'backendReason'], () => ({
+      ...this.#inspectedTls(),
       isRunning: this.#runs.running,
       isClosed: this.#closed,
       callbacks: this.#callbacks.waiting,
@@ -396,6 +401,12 @@ export class IOLoop {
       logger: undefined,
       reactor: undefined,
     }));
+  }
+
+  /** Does not decide which TLS is used, since that takes time and can fail. */
+  #inspectedTls(): object {
+    if (this.reactor?.isTlsDecided === false) return { tls: 'not used yet' };
+    return { tls: this.tls, tlsReason: this.tlsReason };
   }
 
   #report(error: unknown): void {

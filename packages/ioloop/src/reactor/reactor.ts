@@ -161,10 +161,20 @@ export class Reactor {
     }, undefined);
   }
 
-  /** The TLS calls of the binding, or why node:tls is used instead. Decided at the first call. */
+  /**
+   * The TLS calls of the binding, or why node:tls is used instead. Decided at the first call.
+   *
+   * @throws LoopUsageError `ERR_LOOP_BACKEND` if `LANDSPOUT_TLS` has an invalid value, or asks for native TLS that is not
+   *   available.
+   */
   get tls(): TlsLoad {
     this.#tls ??= loadTls(this.binding);
     return this.#tls;
+  }
+
+  /** Whether {@link tls} was decided, which takes some milliseconds. */
+  get isTlsDecided(): boolean {
+    return this.#tls !== undefined;
   }
 
   stats(): ReactorStats {

@@ -1,11 +1,12 @@
 import type { IOLoop } from '@landspout/ioloop';
 import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { ProxyAcceptor } from '../proxy-protocol/proxy-acceptor.ts';
-import { failureCode, type HandshakeError, isScanNoise } from '../tls/handshake-error.ts';
+import { failureCode, type HandshakeError } from '../tls/handshake-error.ts';
 import { TlsAcceptor } from '../tls/server/acceptor.ts';
 import type { TlsServerContext } from '../tls/server/server-context.ts';
 import type { SocketAddress, Transport } from '../transport.ts';
 import { ConnectionCaps } from './connection-caps.ts';
+import { HandshakeLog } from './handshake-log.ts';
 import type { ServerCounters } from './server-counters.ts';
 import type { ServerSettings } from './server-options.ts';
 
@@ -21,6 +22,7 @@ export class ConnectionGate {
   readonly #tlsContext: TlsServerContext | undefined;
   readonly #tls: TlsAcceptor | undefined;
   readonly #log: RateLimitedLog;
+  readonly #handshakeLog: HandshakeLog;
   readonly #serve: (transport: Transport) => void;
 
   /** @param serve - called with each connection that passes. Must not throw. */
@@ -28,6 +30,7 @@ export class ConnectionGate {
     const { loop, refusalLog, maxConnections, maxConnectionsPerAddress, proxies, tls } = settings;
     this.#loop = loop;
     this.#log = refusalLog;
+    this.#handshakeLog = new HandshakeLog(loop, refusalLog);
     this.#counters = counters;
     this.#caps = new ConnectionCaps(maxConnections, maxConnectionsPerAddress);
     this.#proxies = proxies === undefined ? undefined : new ProxyAcceptor(proxies, loop, refusalLog);
@@ -114,8 +117,6 @@ export class ConnectionGate {
 
   #handshakeFailed(error: HandshakeError, remoteAddress: SocketAddress): void {
     this.#counters.handshakeFailed(failureCode(error));
-    if (!isScanNoise(error))
-      this.#log.warn('tls-handshake', { error, remoteAddress }, 'a TLS handshake failed');
-    else this.#loop.logger.debug({ error, remoteAddress }, 'a TLS handshake was not completed');
+    this.#handshakeLog.failed(error, remoteAddress);
   }
 }

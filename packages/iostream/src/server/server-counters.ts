@@ -1,5 +1,6 @@
 import type { CloseReason } from '../stream/closing.ts';
 import type { IOStream } from '../stream/io-stream.ts';
+import { FailureCounts } from './failure-counts.ts';
 
 /** The counters of a TCPServer since its construction. Bytes are counted at the streams: with TLS, after decryption. */
 export interface TCPServerStats {
@@ -37,9 +38,6 @@ export interface TCPServerStats {
   readonly queuedBytes: number;
 }
 
-/** OpenSSL has more than 300 reasons, and a client can cause many of them. */
-const MAX_FAILURE_CODES = 32;
-
 /**
  * The counters of a server. Counting a connection takes a few additions; the values of open streams are added up only
  * on request.
@@ -51,7 +49,7 @@ export class ServerCounters {
   #handshakesCompleted = 0;
   #handshakesResumed = 0;
   #handshakesFailed = 0;
-  readonly #handshakeFailures = new Map<string, number>();
+  readonly #handshakeFailures = new FailureCounts();
   #detached = 0;
   #bytesReceived = 0;
   #bytesSent = 0;
@@ -73,9 +71,7 @@ export class ServerCounters {
   /** @param code - the reason. */
   handshakeFailed(code: string): void {
     this.#handshakesFailed += 1;
-    const failures = this.#handshakeFailures;
-    const counted = failures.has(code) || failures.size < MAX_FAILURE_CODES ? code : 'other';
-    failures.set(counted, (failures.get(counted) ?? 0) + 1);
+    this.#handshakeFailures.add(code);
   }
 
   /** @param reason - `undefined` if the transport was detached. */
@@ -110,7 +106,7 @@ export class ServerCounters {
       handshakesCompleted: this.#handshakesCompleted,
       handshakesResumed: this.#handshakesResumed,
       handshakesFailed: this.#handshakesFailed,
-      handshakeFailures: Object.fromEntries(this.#handshakeFailures),
+      handshakeFailures: this.#handshakeFailures.counts(),
       proxyHeadersFailed: this.proxyHeadersFailed,
       bytesReceived,
       bytesSent,

@@ -67,6 +67,7 @@ type Handshake = (plain: Transport, signal: AbortSignal) => Promise<Transport>;
  *   StreamClosedError if the server closes all its connections meanwhile; the connection is closed then.
  */
 export async function startTls(stream: IOStream, options: StartTlsOptions): Promise<IOStream> {
+  if (!(stream instanceof IOStream)) throw streamChecks.wrong('startTls', 'an IOStream', stream);
   streamChecks.options('startTls', options, START_TLS_OPTIONS);
   // Check the options before the stream becomes unusable.
   if (options.stream !== undefined) resolveStreamOptions(options.stream);
@@ -74,6 +75,8 @@ export async function startTls(stream: IOStream, options: StartTlsOptions): Prom
   if (options.server === undefined || options.tls === undefined) {
     throw new StreamUsageError('ERR_STREAM_USAGE', 'startTls: the options server and tls are required');
   }
+  streamChecks.boolean('startTls', 'server', options.server);
+  streamChecks.signal('startTls', signal);
   // A consumer would not be notified of anything any more.
   if (coreOf(stream).reading.hasConsumer)
     throw new StreamUsageError('ERR_STREAM_USAGE', 'startTls: the stream has a consumer; remove it first');

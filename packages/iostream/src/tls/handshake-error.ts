@@ -8,6 +8,9 @@ const MAX_MESSAGE_LENGTH = 200;
 /** A host name has at most 253 bytes. */
 const MAX_NAME_LENGTH = 255;
 
+/** Counts requests of unknown names among the reasons of OpenSSL and Node, which have no code for it. */
+const UNKNOWN_NAME = 'ERR_TLS_UNRECOGNIZED_NAME';
+
 /** The error of a server for a failed handshake. */
 export function handshakeError(error: Error): HandshakeError {
   if (error instanceof StreamTimeoutError || error instanceof StreamConnectError) return error;
@@ -18,15 +21,55 @@ export function handshakeError(error: Error): HandshakeError {
   const cause = SystemError.from(error, (error as NodeJS.ErrnoException).syscall ?? 'recv');
   // OpenSSL's reason, without the error queue and source lines that Node's message adds.
   const { reason = cause.message } = error as { reason?: string };
-  const words = reason.trim().slice(0, MAX_MESSAGE_LENGTH);
-  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${words}`, { cause });
+  return failed(String((error as NodeJS.ErrnoException).code), reason, cause);
 }
 
 function tlsFailed(cause: TlsFailure): StreamConnectError {
   const { code, reason, verifyCode } = cause;
   if (code === 'ERR_SSL_CERTIFICATE_VERIFY_FAILED' && verifyCode !== undefined)
     return untrustedError(verifyCode, cause);
-  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${reason}`, { cause });
+  return failed(code, reason, cause);
+}
+
+/**
+ * What the reasons of OpenSSL mean on a server, by the end of their codes; the beginning of those of alerts depends on
+ * the version of TLS. Names of options are those of `tls`.
+ */
+const EXPLANATIONS: readonly (readonly [RegExp, string])[] = [
+  [/_(HTTP_REQUEST|HTTPS_PROXY_REQUEST)$/, 'the client spoke HTTP without TLS to a TLS port'],
+  [
+    /_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|BAD_RECORD_TYPE|UNKNOWN_PROTOCOL)$/,
+    'the client did not send TLS, or a version before TLS 1.2',
+  ],
+  [
+    /_(UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|VERSION_TOO_HIGH|NO_PROTOCOLS_AVAILABLE)$/,
+    'client and server have no version of TLS in common; see minVersion and maxVersion',
+  ],
+  [
+    /_NO_SHARED_CIPHER$/,
+    'client and server have no cipher suite in common; see ciphers, and the type of key of the certificate',
+  ],
+  [
+    /_(NO_SUITABLE_SIGNATURE_ALGORITHM|NO_SHARED_SIGNATURE_ALGORITHMS)$/,
+    'the client does not support the type of key of the certificate; see certificates',
+  ],
+  [/_NO_SUITABLE_(GROUPS|KEY_SHARE)$/, 'client and server have no group for the key exchange in common'],
+  [
+    /_NO_APPLICATION_PROTOCOL$/,
+    'the client offers none of the application protocols of this server; see alpnProtocols',
+  ],
+  [/_PEER_DID_NOT_RETURN_A_CERTIFICATE$/, 'the client presented no certificate, which requestCert requires'],
+  [
+    /_ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|UNKNOWN_CA)$/,
+    'the client refused the certificate of this server: it may not trust its authority, or expect another name',
+  ],
+];
+
+function failed(code: string, reason: string, cause: Error): StreamConnectError {
+  const own = reason.trim().slice(0, MAX_MESSAGE_LENGTH);
+  const known = EXPLANATIONS.find(([pattern]) => pattern.test(code));
+  const words = known === undefined ? own : `${known[1]} (${own})`;
+  return new StreamConnectError('ERR_STREAM_TLS', `tls: the handshake failed: ${words}`, { cause });
 }
 
 /**
@@ -44,14 +87,18 @@ export function untrustedError(verifyCode: string, failure?: TlsFailure): Stream
   });
 }
 
+/** The client resumed a session that it created when no certificate was required. Otherwise OpenSSL refuses it. */
 export function missingCertificateError(): StreamConnectError {
-  return new StreamConnectError('ERR_STREAM_TLS', 'tls: the client presented no certificate');
+  const reason = 'peer did not return a certificate';
+  const code = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
+  return failed(code, reason, Object.assign(new Error(reason), { code }));
 }
 
 /** The client requests a name for which the server has no certificate, and which it refuses. */
 export function unknownNameError(servername: string): StreamConnectError {
   const name = JSON.stringify(servername.slice(0, MAX_NAME_LENGTH));
-  return new StreamConnectError('ERR_STREAM_TLS', `tls: no certificate for ${name}`);
+  const cause = Object.assign(new Error(`the client requested the name ${name}`), { code: UNKNOWN_NAME });
+  return new StreamConnectError('ERR_STREAM_TLS', `tls: no certificate for ${name}`, { cause });
 }
 
 export function handshakeTimeout(timeoutMs: number): StreamTimeoutError {
