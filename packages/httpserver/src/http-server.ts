@@ -5,6 +5,8 @@ import { pickOptions, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { ProcessTask } from '@landspout/ioloop/processes';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
+import { misplacedTlsProblem } from '@landspout/iostream/transports';
+import { requireKnownProtocols } from './application-protocols.ts';
 import { CallbackDelegate, type RequestCallback } from './callback-delegate.ts';
 import { hostOf, type ServerHost } from './connection-host.ts';
 import { containerRemedy } from './container-remedy.ts';
@@ -57,12 +59,15 @@ export class HTTPServer extends TCPServer {
   #stoppedBySignal = false;
 
   /**
-   * @throws StreamUsageError, Http1UsageError if an option is invalid; StreamConnectError if a TLS file is unusable.
+   * @throws StreamUsageError, Http1UsageError if an option is invalid, such as a protocol of `tls.alpnProtocols` that is
+   *   not HTTP/1; StreamConnectError if a TLS file is unusable.
    */
   constructor(handler: HTTPServerConnectionDelegate | RequestCallback, options: HTTPServerOptions = {}) {
-    const problem = nodeNameProblem(options);
+    const problem = nodeNameProblem(options) ?? misplacedTlsProblem(options);
     if (problem !== undefined) throw new StreamUsageError('ERR_STREAM_USAGE', `HTTPServer: ${problem}`);
     serverChecks.options('HTTPServer', options, HTTP_SERVER_OPTIONS);
+    if (new.target.prototype.handleStream === HTTPServer.prototype.handleStream)
+      requireKnownProtocols('HTTPServer', options.tls);
     super(pickOptions(options, TRANSPORT_OPTIONS));
     requireHandler(handler);
     this.#scheme = options.tls === undefined ? 'http' : 'https';
@@ -159,6 +164,12 @@ export class HTTPServer extends TCPServer {
     // `stop`).
     stream.unref();
     this.#drain.add(new ServerConnection(stream, this.#host));
+  }
+
+  /** @throws as {@link TCPServer.reloadTls}. */
+  override reloadTls(tls?: Parameters<TCPServer['reloadTls']>[0]): void {
+    if (this.handleStream === HTTPServer.prototype.handleStream) requireKnownProtocols('reloadTls', tls);
+    super.reloadTls(tls);
   }
 
   /** Stops listening. Open connections stay open; those with a request in progress keep the process alive. */

@@ -150,8 +150,9 @@ export interface TlsInfo {
    */
   readonly authorized: boolean;
   /**
-   * Why `authorized` is false, if a certificate was presented or required: OpenSSL's code, such as `CERT_HAS_EXPIRED`,
-   * or `ERR_TLS_CERT_ALTNAME_INVALID` if a server's certificate is not for its name.
+   * Why the certificate that the peer presented is not accepted: OpenSSL's code, such as `CERT_HAS_EXPIRED`, or
+   * `ERR_TLS_CERT_ALTNAME_INVALID` if a server's certificate is not for its name. `undefined` if `authorized` is true,
+   * and if the client presented no certificate.
    */
   readonly authorizationError: string | undefined;
   /** The server name that the client requested (SNI), in lower case. */

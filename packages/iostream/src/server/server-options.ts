@@ -2,7 +2,7 @@ import type { SecureContext } from 'node:tls';
 import { IOLoop } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { RateLimitedLog } from '@landspout/ioloop/reactor';
-import { streamChecks } from '../errors.ts';
+import { StreamUsageError, streamChecks } from '../errors.ts';
 import { DEFAULT_BACKLOG } from '../listening/bind-sockets.ts';
 import {
   type ProxyProtocolOptions,
@@ -12,6 +12,7 @@ import {
 import type { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
 import type { TlsServerOptions } from '../tls/options.ts';
+import { misplacedTlsProblem } from '../tls/server/misplaced-options.ts';
 import { TlsServerContext } from '../tls/server/server-context.ts';
 
 export interface TCPServerOptions {
@@ -88,6 +89,8 @@ const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS = 10_000;
  *   certificate cannot be read or used.
  */
 export function resolveServerOptions(options: TCPServerOptions): ServerSettings {
+  const misplaced = misplacedTlsProblem(options);
+  if (misplaced !== undefined) throw new StreamUsageError('ERR_STREAM_USAGE', `TCPServer: ${misplaced}`);
   streamChecks.options('TCPServer', options, TCP_SERVER_OPTIONS);
   const {
     loop = IOLoop.current(),

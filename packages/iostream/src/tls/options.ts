@@ -22,19 +22,26 @@ export interface TlsCertificateOptions {
 
 /** TLS options of both client and server. Files are read when the server or connection is created. */
 export interface TlsOptions extends TlsCertificateOptions {
-  /** PEM file with the trusted certificate authorities. Default: Node's list. */
+  /**
+   * PEM file with the trusted certificate authorities. Default: Node's list. On a server, it is for the certificates of
+   * clients, see {@link TlsServerOptions.requestCert}; without `requestCert`, it only supplies intermediate certificates
+   * that are missing in `certFile`.
+   */
   readonly caFile?: string;
   /** The trusted authorities as PEM text, instead of a file. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
   /**
    * PEM file with certificate revocation lists, one for each authority in the chains of the peers. A peer is refused if
-   * a certificate of its chain is on a list, or if the list of its authority is missing or has expired. Default: no
-   * certificate is considered revoked.
+   * a certificate of its chain is on a list, or if the list of its authority is missing or has expired. A server needs
+   * `requestCert` with it. Default: no certificate is considered revoked.
    */
   readonly crlFile?: string;
   /** The revocation lists as PEM text, instead of a file. Each text can have several. */
   readonly crl?: string | Buffer | readonly (string | Buffer)[];
-  /** Supported application protocols, most preferred first. A server refuses clients that offer only others. */
+  /**
+   * Supported application protocols, most preferred first. A server refuses clients that offer only others. An
+   * HTTPServer accepts only `http/1.1` and `http/1.0`, unless a subclass overrides `handleStream`.
+   */
   readonly alpnProtocols?: readonly string[];
   /**
    * Whether to refuse a peer whose certificate does not verify. If false, any host name is accepted too. Default: true.
@@ -66,7 +73,10 @@ export interface TlsOptions extends TlsCertificateOptions {
 
 /** One of several certificates of a server. */
 export interface TlsNamedCertificate extends TlsCertificateOptions {
-  /** The host names to use it for; a leading `*.` matches one label. Default: the names in the certificate. */
+  /**
+   * The host names to use it for, in ASCII (`xn--…`); a leading `*.` matches one label. Default: the names in the
+   * certificate.
+   */
   readonly names?: readonly string[];
 }
 
@@ -85,8 +95,9 @@ export interface TlsServerOptions extends TlsOptions {
    */
   readonly unknownName?: 'default' | 'refuse';
   /**
-   * Whether to request a certificate from clients. It is required, unless `rejectUnauthorized` is false. Default:
-   * false.
+   * Whether to request a certificate from clients. It is required, unless `rejectUnauthorized` is false. Set `caFile` or
+   * `ca` too: without them, a certificate of any authority of Node's list is accepted, which is rarely meant. They are
+   * refused if they are given as `undefined` here, such as from a variable that is not set. Default: false.
    */
   readonly requestCert?: boolean;
   /**

@@ -36,3 +36,4 @@ export { listenNode } from '../listening/node-listener.ts';
 export { LISTEN_OPTIONS, listenOptionsProblem } from '../listening/listen-options.ts';
 export { TCP_SERVER_OPTIONS } from '../server/server-options.ts';
 export { DEFAULT_MAX_READ_BUFFER_BYTES, DEFAULT_MAX_WRITE_BUFFER_BYTES } from '../stream/stream-options.ts';
+export { misplacedTlsProblem } from '../tls/server/misplaced-options.ts';

@@ -22,7 +22,7 @@ import type { TlsNamedCertificate, TlsServerOptions } from '../options.ts';
 import { nameProblem, TlsServerNames } from './server-names.ts';
 import { TICKET_KEY_BYTES } from './ticket-keys.ts';
 
-const SERVER_OPTIONS: OptionNames<TlsServerOptions> = {
+export const TLS_SERVER_OPTIONS: OptionNames<TlsServerOptions> = {
   ...SHARED_OPTIONS,
   certificates: true,
   unknownName: true,
@@ -69,7 +69,7 @@ export interface TlsServerSettings {
  */
 export function resolveTlsServerOptions(given: TlsServerOptions | SecureContext): TlsServerSettings {
   const options: TlsServerOptions = isSecureContext(given) ? { secureContext: given } : given;
-  requireTlsOptions(options, SERVER_OPTIONS);
+  requireTlsOptions(options, TLS_SERVER_OPTIONS);
   const { unknownName = 'default', maxHandshakes = DEFAULT_MAX_HANDSHAKES } = options;
   if (unknownName !== 'default' && unknownName !== 'refuse') {
     throw tlsUsage(`unknownName must be 'default' or 'refuse', got ${shownValue(unknownName)}`);
