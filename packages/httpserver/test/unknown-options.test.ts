@@ -39,6 +39,17 @@ describe('options that are not known', () => {
     expect(() => make({ [given]: 1 })).toThrow(problem);
   });
 
+  it.each([
+    ['cert', 'set tls: { cert }'],
+    ['keyFile', 'set tls: { keyFile }'],
+    ['requestCert', 'set tls: { requestCert }'],
+    ['https', 'set tls: { certFile, keyFile }'],
+    ['pfx', 'convert the file to PEM'],
+    ['SNICallback', 'set certificates'],
+  ])('come with the way to set them, if they are those of https.createServer: %s', (given, remedy) => {
+    expect(() => make({ [given]: 'value' })).toThrow(`HTTPServer: unknown option "${given}": ${remedy}`);
+  });
+
   it('are those of streams that a server of HTTP does not take', () => {
     for (const name of ['handleStream', 'maxReadBufferBytes', 'port']) {
       expect(() => make({ [name]: 1 })).toThrow(`unknown option "${name}"`);

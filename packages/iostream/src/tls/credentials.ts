@@ -70,12 +70,10 @@ export function readCredentials(
     if (key !== undefined) throw tlsUsage('a key needs a certificate: set cert or certFile too');
     return { credentials: terms, keyType: undefined };
   }
-  const keyContent: PemContent = {
-    option: 'key',
-    text: key,
-    file: keyFile ?? (key === cert ? certFile : undefined),
-  };
-  requirePair({ option: 'cert', text: cert, file: certFile }, keyContent, passphrase);
+  const certContent: PemContent = { option: 'cert', text: cert, file: certFile };
+  const hasOwnKey = keyFile !== undefined || options.key !== undefined;
+  const keyContent: PemContent = hasOwnKey ? { option: 'key', text: key, file: keyFile } : certContent;
+  requirePair(certContent, keyContent, passphrase);
   const secret = passphrase === undefined ? {} : { passphrase };
   const privateKey = readKey(keyContent, passphrase);
   // OpenSSL accepts a key of another type than the certificate's; every handshake would then fail.
@@ -132,8 +130,7 @@ export function readTerms(options: TlsOptions): SecureContextOptions {
   usable([caFile], () => pemTexts(ca).map((each) => new X509Certificate(each)));
   const crl = crlFile === undefined ? options.crl : readTlsFile('crlFile', crlFile);
   for (const text of pemTexts(crl)) requireContent({ option: 'crl', text, file: crlFile });
-  // Divided into single lists, since Node reads only the first of each text.
-  if (crl !== undefined) terms.crl = pemBlocks(crl, 'X509 CRL').map(({ text }) => text);
+  if (crl !== undefined) terms.crl = usable([crlFile], () => revocationLists(crl));
   if (ciphers !== undefined) terms.ciphers = ciphers;
   usable([], () => requireCiphers(ciphers, maxVersion));
   return terms;
@@ -146,6 +143,13 @@ function nodeVersion(version: string): TlsVersion {
 
 function pemTexts(pem: Pem | readonly Pem[] | undefined): Pem[] {
   return [pem ?? []].flat() as Pem[];
+}
+
+/** Divides the texts into single lists, since Node reads only the first of each text. */
+function revocationLists(crl: Pem | readonly Pem[]): string[] {
+  const lists = pemBlocks(crl, 'X509 CRL').map(({ text }) => text);
+  if (lists.length === 0) throw new Error('the certificate revocation list has no end');
+  return lists;
 }
 
 /** Node would accept such a list, and every handshake would fail. */

@@ -1,9 +1,11 @@
 import { StreamConnectError } from '../errors.ts';
 import type { Pem } from './pem.ts';
 
+type PemOption = 'cert' | 'key' | 'ca' | 'crl';
+
 /** PEM text, and the option that it is from. */
 export interface PemContent {
-  readonly option: 'cert' | 'key' | 'ca' | 'crl';
+  readonly option: PemOption;
   readonly text: Pem;
   /** From which the text was read, if it was. */
   readonly file: string | undefined;
@@ -21,44 +23,36 @@ const LABEL = /-----BEGIN ([A-Z0-9 ]{1,64})-----/g;
 /** RFC 7468 §11, and the header of the older form (RFC 1421 §4.6.1.1). */
 const ENCRYPTED = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m;
 
-const WANTED = {
+const WANTED: Readonly<Record<PemOption, string>> = {
   cert: 'a certificate',
   key: 'a private key',
   ca: 'a certificate',
   crl: 'a certificate revocation list',
-} as const;
+};
 
 /**
- * Checks that PEM text has a block of the type that its option needs. Messages name the option and the file, and never
+ * Checks that PEM text has a block of the type that an option needs. Messages name the option and the file, and never
  * contain the text.
  *
  * @throws StreamConnectError `ERR_STREAM_TLS`.
  */
-export function requireContent(content: PemContent): void {
-  if (!has(content)) throw unusable(contentProblem(content));
+export function requireContent(content: PemContent, option: PemOption = content.option): void {
+  if (!has(content, option)) throw unusable(contentProblem(content, option));
 }
 
 /**
  * Checks that there are a certificate, and a private key that can be decrypted.
  *
+ * @param key - may be from the option of the certificate too.
  * @throws as {@link requireContent}.
  */
 export function requirePair(cert: PemContent, key: PemContent, passphrase: string | undefined): void {
-  const isSame = cert.text === key.text;
-  if (
-    !isSame &&
-    !has(cert) &&
-    !has(key) &&
-    has({ ...key, option: 'cert' }) &&
-    has({ ...cert, option: 'key' })
-  )
+  if (!has(cert, 'cert') && has(cert, 'key') && !has(key, 'key') && has(key, 'cert'))
     throw unusable(`${nameOf(cert)} has a private key and ${nameOf(key)} a certificate: are they swapped?`);
   requireContent(cert);
-  if (isSame && !has(key)) {
-    const other = cert.file === undefined ? 'key' : 'keyFile';
-    throw unusable(`${nameOf(cert)} has no private key: set ${other}`);
-  }
-  requireContent(key);
+  if (key.option === 'cert' && !has(key, 'key'))
+    throw unusable(`${nameOf(key)} has no private key: set ${key.file === undefined ? 'key' : 'keyFile'}`);
+  requireContent(key, 'key');
   if (passphrase === undefined && isEncrypted(key))
     throw unusable(`the private key of ${nameOf(key)} is encrypted: set passphrase`);
 }
@@ -77,20 +71,19 @@ export function unusable(problem: string, options?: ErrorOptions): StreamConnect
   return new StreamConnectError('ERR_STREAM_TLS', `tls: ${problem}`, options);
 }
 
-function has({ option, text }: PemContent): boolean {
+function has({ text }: PemContent, option: PemOption): boolean {
   return contentsOf(text).has(WANTED[option]);
 }
 
-function contentProblem(content: PemContent): string {
+function contentProblem(content: PemContent, wanted: PemOption): string {
   const { option, text, file } = content;
-  const labels = labelsOf(text);
-  if (labels.length === 0) {
+  if (labelsOf(text).length === 0) {
     // Text that is not PEM is often the name of a file.
     const remedy = file === undefined ? `; to read a file, set ${option}File` : '';
     return `${nameOf(content)} has no PEM block (-----BEGIN …)${remedy}`;
   }
   const [found = 'another PEM block'] = contentsOf(text);
-  return `${nameOf(content)} has no ${WANTED[option].replace(/^a /, '')}, but ${found}`;
+  return `${nameOf(content)} has no ${WANTED[wanted].replace(/^a /, '')}, but ${found}`;
 }
 
 function contentsOf(text: Pem): Set<string> {

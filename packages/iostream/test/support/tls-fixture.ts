@@ -37,6 +37,7 @@ export interface HandshakeRecord {
   readonly error?: { readonly code: string; readonly message: string; readonly cause?: unknown };
   readonly remoteAddress?: unknown;
   readonly count?: number;
+  readonly reasons?: Readonly<Record<string, number>>;
 }
 
 /** A loop whose time the test lets pass, and what is logged on it. */

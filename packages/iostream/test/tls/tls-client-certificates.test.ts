@@ -224,7 +224,7 @@ describe('TCPServer that asks for client certificates', () => {
     expect(seen).toMatchObject([
       { authorized: true, authorizationError: undefined },
       { authorized: false, authorizationError: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
-      { authorized: false },
+      { authorized: false, authorizationError: undefined },
     ]);
   });
 
@@ -238,8 +238,25 @@ describe('TCPServer that asks for client certificates', () => {
       const { output } = await runSClient(server.port, [version, '-sess_in', session]);
       expect(output).toContain('Reused, ');
       expect(seen).toMatchObject([
-        { isSessionReused: false, authorized: false },
-        { isSessionReused: true, authorized: false },
+        { isSessionReused: false, authorized: false, authorizationError: undefined },
+        { isSessionReused: true, authorized: false, authorizationError: undefined },
+      ]);
+    },
+  );
+
+  it.each(VERSIONS)(
+    'gives the error of a certificate again when its session is resumed, %s [NET-06]',
+    async (version) => {
+      const { server, seen } = await echoServer(optional());
+      await using _ = server;
+      const session = `${authority.folder}/stranger${version}.pem`;
+      await runSClient(server.port, [version, ...presented(stranger), '-sess_out', session]);
+      const { output } = await runSClient(server.port, [version, '-sess_in', session]);
+      expect(output).toContain('Reused, ');
+      const refusal = { authorized: false, authorizationError: 'DEPTH_ZERO_SELF_SIGNED_CERT' };
+      expect(seen).toMatchObject([
+        { ...refusal, isSessionReused: false },
+        { ...refusal, isSessionReused: true },
       ]);
     },
   );

@@ -78,12 +78,45 @@ describe('TCPServer and a peer that breaks TLS', () => {
         error: {
           name: 'StreamConnectError',
           code: 'ERR_STREAM_TLS',
-          message: 'tls: the handshake failed: http request',
+          message:
+            'tls: the handshake failed: the client spoke HTTP without TLS to a TLS port (http request)',
           cause: { code: 'ERR_SSL_HTTP_REQUEST' },
         },
+        reasons: { ERR_SSL_HTTP_REQUEST: 1 },
       },
     ]);
     expect(clock.pending).toBe(0);
+  });
+
+  it('counts further failures of a minute by reason in one record, without stacks [STR-15]', async () => {
+    const { server, records, clock } = await watchedServer({ alpnProtocols: ['known'] });
+    await using _ = server;
+    const speakHttp = async (): Promise<void> => {
+      await using stream = await client.connect({ host, port: server.port });
+      void stream.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await stream.readUntilClose();
+    };
+    const offer = (): Promise<unknown> =>
+      client.connect({ host, port: server.port, tls: { ...trusting(), alpnProtocols: ['other'] } });
+    await speakHttp();
+    await speakHttp();
+    await speakHttp();
+    await expect(offer()).rejects.toMatchObject({ code: 'ERR_STREAM_TLS' });
+    await until(() => server.stats().handshakesFailed === 4);
+    await clock.advance(60_000);
+    expect(records).toMatchObject([
+      { count: 1, reasons: { ERR_SSL_HTTP_REQUEST: 1 } },
+      {
+        count: 3,
+        reasons: { ERR_SSL_HTTP_REQUEST: 2, ERR_SSL_NO_APPLICATION_PROTOCOL: 1 },
+        error: { message: expect.stringContaining('see alpnProtocols') },
+      },
+    ]);
+    for (const { error } of records) {
+      const { cause } = error as unknown as { cause: Error };
+      for (const each of [error as unknown as Error, cause])
+        expect(each.stack).toBe(`${each.name}: ${each.message}`);
+    }
   });
 
   it.each<[string, Buffer]>([

@@ -93,6 +93,7 @@ describe('TCPServer with several certificates', () => {
         error: { code: 'ERR_STREAM_TLS', message: expect.stringContaining('nobody.example') },
       },
     ]);
+    expect(server.stats().handshakeFailures).toEqual({ ERR_TLS_UNRECOGNIZED_NAME: 1 });
   });
 
   it('refuses an unknown name with the alert for it, where it can (RFC 6066 §3) [NET-06] [STR-15]', async () => {

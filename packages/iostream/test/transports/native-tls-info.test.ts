@@ -60,12 +60,9 @@ describe.skipIf(!HAS_NATIVE_TLS)('readNativeTlsInfo', () => {
     await pair.close();
   });
 
-  it('reports a client that does not present the certificate that was requested', async () => {
+  it('reports a client that does not present the certificate that was requested as unauthorized, without an error', async () => {
     const pair = await nativePair({ server: { verify: 1 } });
-    expect(pair.b.tls).toMatchObject({
-      authorized: false,
-      authorizationError: 'UNABLE_TO_GET_ISSUER_CERT',
-    });
+    expect(pair.b.tls).toMatchObject({ authorized: false, authorizationError: undefined });
     expect(pair.b.tls.getPeerCertificate()).toBeUndefined();
     pair.a.close();
     pair.b.close();

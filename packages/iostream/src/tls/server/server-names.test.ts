@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TlsServerNames } from './server-names.ts';
+import { nameProblem, TlsServerNames } from './server-names.ts';
 
 const named = (keyType: string, ...names: string[]) => ({ names, keyType, cert: '' });
 
@@ -44,5 +44,24 @@ describe('TlsServerNames', () => {
 
   it.each(['', '.', 'constructor', '__proto__', '*', '*.example'])('has no certificate for %j', (name) => {
     expect(new TlsServerNames([named('rsa', 'a.example')]).find(name)).toBeUndefined();
+  });
+});
+
+describe('nameProblem', () => {
+  it.each(['a.example', 'localhost', '*.example', '*.a-b.example', 'xn--bcher-kva.example', '_a.example'])(
+    'accepts %s',
+    (name) => expect(nameProblem(name)).toBeUndefined(),
+  );
+
+  it.each([
+    ...['', '*', '*.', '*.*.example', 'a.*.example', 'a*.example', '.example', 'a.example.', 'a..example'],
+    ...['https://a.example', 'a.example:443', '127.0.0.1', '::1', 'a b', `${'a'.repeat(64)}.example`],
+    `${'a.'.repeat(126)}aa`,
+  ])('refuses %j, which no client can request (RFC 6066 §3)', (name) => {
+    expect(nameProblem(name)).toMatch(/^a host name such as a\.example, or a wildcard .* not "/);
+  });
+
+  it('gives the form in ASCII of an international name', () => {
+    expect(nameProblem('*.bücher.example')).toMatch(/; write it as "\*\.xn--bcher-kva\.example"$/);
   });
 });
