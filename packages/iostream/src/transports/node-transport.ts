@@ -24,6 +24,8 @@ export interface NodeTransportOptions {
   readonly direction?: Transport['direction'];
   /** The socket below a TLS socket, since only that one can be reset. Default: the Duplex itself. */
   readonly below?: Duplex;
+  /** Returns the error to report for an error of the Duplex. Default: the error itself. */
+  readonly explain?: ((error: Error) => Error) | undefined;
 }
 
 const NODE_TRANSPORT_OPTIONS: OptionNames<NodeTransportOptions> = {
@@ -33,6 +35,7 @@ const NODE_TRANSPORT_OPTIONS: OptionNames<NodeTransportOptions> = {
   proxied: true,
   direction: true,
   below: true,
+  explain: true,
 };
 
 /**
@@ -57,6 +60,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
 
   readonly #duplex: Duplex;
   readonly #below: Duplex;
+  readonly #explain: NodeTransportOptions['explain'];
   readonly #loop: IOLoop;
   readonly #outgoing = new OutgoingPieces();
   #events: TransportEvents | undefined;
@@ -85,6 +89,7 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
     streamChecks.options('NodeTransport', options, NODE_TRANSPORT_OPTIONS);
     this.#duplex = duplex;
     this.#below = options.below ?? duplex;
+    this.#explain = options.explain;
     this.direction = options.direction;
     this.#endWriteWanted = this.direction === 'read';
     this.#endWriteDone = this.#endWriteWanted;
@@ -295,7 +300,8 @@ export class NodeTransport implements Transport, Flushable, BudgetedWriter {
   readonly #onError = (error: Error): void => {
     // The peer ended in order before it closed.
     if (this.#isLooking && (error as NodeJS.ErrnoException).code === 'EPIPE') return;
-    this.#error ??= toTransportError(error);
+    const reported = toTransportError(error);
+    this.#error ??= this.#explain === undefined ? reported : this.#explain(reported);
     // A client's TLS socket reports an invalid record or an alert, and stays open.
     if (this.#duplex instanceof TLSSocket) this.#duplex.destroy();
   };

@@ -58,13 +58,6 @@ describe('failureOf', () => {
     expect(failureOf(reporting(['unexpected message', 0, 0]), 1, 1).alert).toBe(0);
   });
 
-  it('says which options are missing if the server requires a client certificate', () => {
-    const failure = failureOf(reporting(['tlsv13 alert certificate required', 0, 116]), 1, 1);
-    expect(failure.message).toBe(
-      'TLS failed: tlsv13 alert certificate required; the server requires a client certificate: set tls.certFile and tls.keyFile',
-    );
-  });
-
   it('has a reason even if OpenSSL gives none', () => {
     expect(failureOf(reporting(['', 0, -1]), 1, 1).code).toBe('ERR_SSL_UNKNOWN_REASON');
     expect(failureOf(reporting(undefined), 1, 1).code).toBe('ERR_SSL_INTERNAL_ERROR');

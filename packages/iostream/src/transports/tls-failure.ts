@@ -8,10 +8,6 @@ export interface TlsFailureDetails {
   readonly certificate?: Uint8Array | undefined;
 }
 
-/** RFC 8446 §6.2. A client gets this alert after its handshake, as a failure of its stream. */
-const CERTIFICATE_REQUIRED = 116;
-const REMEDY = '; the server requires a client certificate: set tls.certFile and tls.keyFile';
-
 /**
  * TLS has failed on a connection of the native path: in the handshake, or later. The connection cannot be used any more.
  *
@@ -34,7 +30,7 @@ export class TlsFailure extends CodedError {
 
   constructor(reason: string, { verifyCode, alert, certificate }: TlsFailureDetails = {}) {
     const why = verifyCode === undefined ? '' : ` (${verifyCode})`;
-    super(codeOf(reason), `TLS failed: ${reason}${why}${alert === CERTIFICATE_REQUIRED ? REMEDY : ''}`);
+    super(codeOf(reason), `TLS failed: ${reason}${why}`);
     this.reason = reason;
     this.verifyCode = verifyCode;
     this.alert = alert;

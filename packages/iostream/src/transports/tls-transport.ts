@@ -32,7 +32,7 @@ import type {
   TransportEvents,
 } from '../transport.ts';
 import type { SendCalls } from './send-queue.ts';
-import { failureOf } from './tls-failure.ts';
+import { failureOf, type TlsFailure } from './tls-failure.ts';
 import { sendCallsOf, TlsOutgoing } from './tls-outgoing.ts';
 import { TransportDuplex } from './transport-duplex.ts';
 
@@ -57,6 +57,8 @@ export interface TlsTransportOptions {
   readonly proxied: ProxiedConnection | undefined;
   readonly tls: TlsInfo;
   readonly watcher: TlsWatcher | undefined;
+  /** Returns the error to report for a failure of TLS. Default: the failure itself. */
+  readonly explain?: ((failure: TlsFailure) => Error) | undefined;
   /** Whether bytes have arrived that epoll will not report. */
   readonly hasInput: boolean;
 }
@@ -111,6 +113,7 @@ export class TlsTransport
   readonly #binding: TlsBinding;
   readonly #sendCalls: SendCalls;
   readonly #watcher: TlsWatcher | undefined;
+  readonly #explain: TlsTransportOptions['explain'];
   #events: TransportEvents | undefined;
   /** Kept after the close: see {@link bytesInFlight}. */
   #outgoing: TlsOutgoing | undefined;
@@ -144,6 +147,7 @@ export class TlsTransport
     this.#binding = options.binding;
     this.#sendCalls = sendCallsOf(options.binding);
     this.#watcher = options.watcher;
+    this.#explain = options.explain;
     this.#hasInput = options.hasInput;
     this.#keepsAlive = descriptor.keepsAlive;
     if (this.#keepsAlive) this.#reactor.ref();
@@ -272,6 +276,7 @@ export class TlsTransport
       proxied: this.proxied,
       tls: this.tls,
       watcher: this.#watcher,
+      explain: this.#explain,
       hasInput: this.#hasInput,
     });
     heir.#peerEnd = this.#peerEnd;
@@ -549,9 +554,9 @@ export class TlsTransport
   }
 
   #errorOf(result: number, syscall: 'recv' | 'send'): Error {
-    return result === -EPROTO
-      ? failureOf(this.#binding, this.slot, this.generation)
-      : systemError(result, syscall);
+    if (result !== -EPROTO) return systemError(result, syscall);
+    const failure = failureOf(this.#binding, this.slot, this.generation);
+    return this.#explain === undefined ? failure : this.#explain(failure);
   }
 
   /** Updates the registration to the events that are needed now. */

@@ -67,6 +67,9 @@ describe.each(Object.keys(DIALS))('the names that a client accepts, over %s', (d
     // An address is not a name, and a name is not an address.
     [false, 'DNS:192.0.2.1', '192.0.2.1'],
     [false, 'IP:192.0.2.1', 'a.example'],
+    [false, 'IP:10.2.3.4', '010.2.3.4'],
+    [false, 'IP:10.2.3.4', '+10.2.3.4'],
+    [true, 'DNS:010.2.3.4', '010.2.3.4'],
     [false, 'email:root@a.example', 'b.example'],
   ])('%s: certificate of %s, host %s [NET-06]', async (accepted, names, servername) => {
     expect(await accepts(dial, 'server', names, servername)).toBe(accepted);

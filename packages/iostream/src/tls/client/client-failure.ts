@@ -12,6 +12,8 @@ export interface HandshakePeer {
   /** The name or the numeric address that was expected. */
   readonly host: string;
   readonly remoteAddress: SocketAddress;
+  /** Whether this client has no certificate that it could present. */
+  readonly isAnonymous: boolean;
 }
 
 const MAX_REASON_CHARS = 200;
@@ -23,8 +25,20 @@ export function handshakeFailure(error: Error, peer: HandshakePeer): HandshakeEr
   const cause = SystemError.from(error, (error as NodeJS.ErrnoException).syscall ?? 'recv');
   // OpenSSL's reason, without the error queue and source lines that Node's message adds.
   const { reason = cause.message, code = '' } = cause as { reason?: string; code?: string };
-  const words = `the handshake with ${nameOf(peer)} failed: ${explained(code, reason.trim())}`;
+  const words = `the handshake with ${nameOf(peer)} failed: ${explained(code, reason.trim(), peer)}`;
   return connectError(words, cause, peer);
+}
+
+/**
+ * The error of a client's connection that has failed after the handshake. In TLS 1.3, the client's handshake is complete
+ * before the server verifies the client's certificate, so a refusal is the first that the client receives (RFC 8446
+ * §4.4.2.4).
+ */
+export function connectionFailure(error: Error, peer: HandshakePeer): Error {
+  const { code, reason = error.message } = error as { code?: unknown; reason?: string };
+  if (typeof code !== 'string' || !CERTIFICATE_ALERT.test(code)) return error;
+  const words = `the connection with ${nameOf(peer)} failed: ${explained(code, reason.trim(), peer)}`;
+  return connectError(words, error, peer);
 }
 
 /**
@@ -65,6 +79,11 @@ function nameOf({ host, remoteAddress }: HandshakePeer): string {
   return `${printable(host, MAX_HOST_CHARS)} at ${printable(address)}`;
 }
 
+/** The alerts by which a server refuses the certificate of a client, or requires one (RFC 8446 §6.2). */
+const CERTIFICATE_ALERT =
+  /_ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|CERTIFICATE_REQUIRED|UNKNOWN_CA|ACCESS_DENIED)$/;
+const REQUIRED = 'the server requires a client certificate; set certFile and keyFile';
+
 /**
  * What the reasons of OpenSSL mean for a client, by the end of their codes; the beginning depends on the version of
  * OpenSSL. Names of options are those of `tls`.
@@ -87,11 +106,8 @@ const EXPLANATIONS: readonly (readonly [RegExp, string])[] = [
     'the server refused; there may be no cipher suite in common, see ciphers, or it requires a client certificate, see certFile',
   ],
   [/_ALERT_INSUFFICIENT_SECURITY$/, 'the server requires stronger cipher suites; see ciphers'],
-  [/_ALERT_CERTIFICATE_REQUIRED$/, 'the server requires a client certificate; set certFile and keyFile'],
-  [
-    /_ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|UNKNOWN_CA|ACCESS_DENIED)$/,
-    'the server refused the certificate of this client; see certFile',
-  ],
+  [/_ALERT_CERTIFICATE_REQUIRED$/, REQUIRED],
+  [CERTIFICATE_ALERT, 'the server refused the certificate of this client; see certFile'],
   [
     /_UNRECOGNIZED_NAME$/,
     'the server has no certificate for this name; set servername to a name that it has',
@@ -102,8 +118,10 @@ const EXPLANATIONS: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-function explained(code: string, reason: string): string {
+function explained(code: string, reason: string, { isAnonymous }: HandshakePeer): string {
   const known = EXPLANATIONS.find(([pattern]) => pattern.test(code));
   if (known === undefined) return printable(reason, MAX_REASON_CHARS);
-  return `${known[1]} (${code.startsWith('ERR_') ? printable(reason, MAX_REASON_CHARS) : code})`;
+  // Servers other than OpenSSL may refuse a missing certificate with the alert for a bad one.
+  const words = isAnonymous && CERTIFICATE_ALERT.test(code) ? REQUIRED : known[1];
+  return `${words} (${code.startsWith('ERR_') ? printable(reason, MAX_REASON_CHARS) : code})`;
 }

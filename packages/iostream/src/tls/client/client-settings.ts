@@ -39,6 +39,8 @@ export interface TlsClientSettings {
   readonly handshakeTimeoutMs: number;
   readonly sessions: TlsSessionCache | undefined;
   readonly keyLog: ((line: string) => void) | undefined;
+  /** Whether the client has no certificate of its own. */
+  readonly isAnonymous: boolean;
   /**
    * Two settings have the same fingerprint only if their options are equal. A resumed session skips verification, so
    * sessions must not be shared between different options.
@@ -68,7 +70,8 @@ export function resolveTlsClientOptions(
   const shared = { server, alpnProtocols, rejectUnauthorized, handshakeTimeoutMs, sessions, keyLog };
   if (secureContext !== undefined) {
     requireOnlyContext(options, CONTEXT_KEYS);
-    return { ...shared, context: secureContext, fingerprint: `${numberOf(secureContext)} ${others}` };
+    const fingerprint = `${numberOf(secureContext)} ${others}`;
+    return { ...shared, context: secureContext, isAnonymous: false, fingerprint };
   }
   const { credentials } = readCredentials(options, readTerms(options));
   const fingerprint = `${identityOf(options, credentials)} ${others}`;
@@ -84,7 +87,7 @@ export function resolveTlsClientOptions(
   const binding = nativeTls(loop);
   if (binding === undefined) context.secureContext();
   else context.nativeContext(binding);
-  return { ...shared, context, fingerprint };
+  return { ...shared, context, isAnonymous: credentials.cert === undefined, fingerprint };
 }
 
 /** The calls with which connections of `loop` perform TLS; `undefined` if node:tls does. */

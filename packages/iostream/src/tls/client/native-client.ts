@@ -10,6 +10,7 @@ import { TlsTransport, type TlsWatcher } from '../../transports/tls-transport.ts
 import { reportKeyLines } from '../key-log.ts';
 import type { ClientContext } from './client-context.ts';
 import {
+  connectionFailure,
   type HandshakePeer,
   handshakeFailure,
   handshakeTooLong,
@@ -39,7 +40,11 @@ export function secureOnDescriptor(
   return new Promise((resolve, reject) => {
     const { loop, reactor, binding, descriptor, remoteAddress } = from;
     const { slot, generation } = descriptor;
-    const peer: HandshakePeer = { host: settings.server.host, remoteAddress };
+    const peer: HandshakePeer = {
+      host: settings.server.host,
+      remoteAddress,
+      isAnonymous: settings.isAnonymous,
+    };
     const sessions = new ClientSessions(settings, remoteAddress);
     try {
       prepare(from, context, settings, sessions);
@@ -62,7 +67,7 @@ export function secureOnDescriptor(
     const handshake = new TlsHandshake(loop, reactor, binding, descriptor, HandshakeQueue.of(reactor), {
       complete(hasInput) {
         end();
-        resolve(completed(from, sessions, keyLines, hasInput));
+        resolve(completed(from, sessions, peer, keyLines, hasInput));
       },
       failed(error) {
         end();
@@ -104,6 +109,7 @@ function keyLinesOf({ keyLog }: TlsClientSettings, loop: IOLoop): KeyLines {
 function completed(
   from: TakenConnection,
   sessions: ClientSessions,
+  peer: HandshakePeer,
   keyLines: KeyLines,
   hasInput: boolean,
 ): Transport {
@@ -114,7 +120,8 @@ function completed(
     // Those of TLS 1.2 were issued in the handshake.
     takeSessions(binding, descriptor, sessions);
   }
-  return new TlsTransport({ ...from, tls, watcher: watcherOf(sessions, keyLines), hasInput });
+  const explain = (failure: TlsFailure): Error => connectionFailure(failure, peer);
+  return new TlsTransport({ ...from, tls, watcher: watcherOf(sessions, keyLines), explain, hasInput });
 }
 
 function takeSessions(

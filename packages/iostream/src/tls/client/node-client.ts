@@ -9,6 +9,7 @@ import { reportKeyLines } from '../key-log.ts';
 import { detachLive, onSession } from '../node-tls-adapter.ts';
 import { ClientContext } from './client-context.ts';
 import {
+  connectionFailure,
   type HandshakePeer,
   handshakeFailure,
   handshakeTooLong,
@@ -28,7 +29,11 @@ export function secureOnSocket(
   return new Promise((resolve, reject) => {
     // Read them now: after `detach` the transport no longer knows them.
     const { localAddress, remoteAddress, proxied } = transport;
-    const peer: HandshakePeer = { host: settings.server.host, remoteAddress };
+    const peer: HandshakePeer = {
+      host: settings.server.host,
+      remoteAddress,
+      isAnonymous: settings.isAnonymous,
+    };
     const below = detached(transport, peer);
     const sessions = new ClientSessions(settings, remoteAddress);
     const socket = openTls(below, settings, sessions, peer);
@@ -62,7 +67,15 @@ export function secureOnSocket(
       end();
       isVerified = true;
       takeUpSession(socket, sessions);
-      const secured = new NodeTransport(socket, { loop, localAddress, remoteAddress, proxied, below });
+      const explain = (error: Error): Error => connectionFailure(error, peer);
+      const secured = new NodeTransport(socket, {
+        loop,
+        localAddress,
+        remoteAddress,
+        proxied,
+        below,
+        explain,
+      });
       socket.off('error', onError);
       resolve(secured);
     };
