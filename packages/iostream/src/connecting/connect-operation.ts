@@ -1,13 +1,10 @@
-import type { SecureContext } from 'node:tls';
 import type { ClockTimer, IOLoop } from '@landspout/ioloop';
 import { shownText } from '@landspout/ioloop/errors';
 import { onAbort } from '@landspout/ioloop/reactor';
 import type { ResolvedAddress, Resolver } from '../addresses/resolver.ts';
 import { type ConnectPhase, StreamConnectError, StreamTimeoutError } from '../errors.ts';
-import { connectTls } from '../tls/client/connect-tls.ts';
-import { isSecureContext } from '../tls/node-tls-adapter.ts';
-import type { TlsClientOptions } from '../tls/options.ts';
-import type { TlsSessionCache } from '../tls/session-cache.ts';
+import type { TlsClientSettings } from '../tls/client/client-settings.ts';
+import { secureClient } from '../tls/client/connect-tls.ts';
 import type { Transport } from '../transport.ts';
 import { startConnect } from './connect.ts';
 import type { ConnectAttempt, ConnectObserver } from './connect-attempt.ts';
@@ -19,7 +16,6 @@ import { connectToAny } from './happy-eyeballs.ts';
 export interface ConnectMeans {
   readonly loop: IOLoop;
   readonly resolver: Resolver;
-  readonly sessions: TlsSessionCache | undefined;
 }
 
 /** The checked options of one `connect`. */
@@ -69,20 +65,14 @@ export class ConnectOperation implements ConnectObserver {
   }
 
   /** Performs the TLS handshake over the transport of {@link connect}, and takes the transport over in any case. */
-  async secure(transport: Transport, tls: true | TlsClientOptions | SecureContext): Promise<Transport> {
+  async secure(transport: Transport, settings: TlsClientSettings): Promise<Transport> {
     if (this.#stopped !== undefined) {
       transport.close();
       throw this.#stopped.reason;
     }
     this.#startPhase('tls');
     this.#controller = new AbortController();
-    const { loop, sessions } = this.#means;
-    const { to } = this.#request;
-    const given = toTlsOptions(tls);
-    const { servername = 'path' in to ? 'localhost' : to.host } = given;
-    // No separate limit for the handshake: the deadline of `timeoutMs` covers it.
-    const defaults = { handshakeTimeoutMs: 0, ...(sessions === undefined ? {} : { sessions }) };
-    return connectTls(transport, { ...defaults, ...given, servername }, this.#controller.signal, loop);
+    return secureClient(transport, settings, this.#controller.signal, this.#means.loop);
   }
 
   /** Ends the deadline and the last phase. After this, nothing stops the operation. May be called twice. */
@@ -197,11 +187,6 @@ function targetAt(found: ResolvedAddress, to: HostTarget) {
     localAddress: localAddress ?? (localPort === undefined ? undefined : LOOPBACK[found.family]),
     localPort,
   };
-}
-
-function toTlsOptions(tls: true | TlsClientOptions | SecureContext): TlsClientOptions {
-  if (tls === true) return {};
-  return isSecureContext(tls) ? { secureContext: tls } : tls;
 }
 
 /** Maximum number of characters of a name in an error message. */

@@ -12,6 +12,7 @@ import { SystemResolver } from '../addresses/system-resolver.ts';
 import { streamChecks } from '../errors.ts';
 import { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
+import { connectTlsSettings, type TlsClientSettings } from '../tls/client/client-settings.ts';
 import type { TlsClientOptions } from '../tls/options.ts';
 import { TlsSessionCache } from '../tls/session-cache.ts';
 import { type ConnectMeans, ConnectOperation, type ConnectRequest } from './connect-operation.ts';
@@ -96,6 +97,7 @@ const DEFAULT_TIMEOUT_MS = 20_000;
  */
 export class TCPClient {
   readonly #means: ConnectMeans;
+  readonly #sessions: TlsSessionCache | undefined;
 
   constructor(options: TCPClientOptions = {}) {
     streamChecks.options('TCPClient', options, CLIENT_OPTIONS);
@@ -103,8 +105,8 @@ export class TCPClient {
     this.#means = {
       resolver: options.resolver ?? new SystemResolver(),
       loop: options.loop ?? IOLoop.current(),
-      sessions: maxTlsSessions === 0 ? undefined : new TlsSessionCache(maxTlsSessions),
     };
+    this.#sessions = maxTlsSessions === 0 ? undefined : new TlsSessionCache(maxTlsSessions);
   }
 
   /**
@@ -113,17 +115,19 @@ export class TCPClient {
    * @returns an open stream.
    * @throws StreamConnectError `ERR_STREAM_RESOLVE` if the name does not resolve; SystemError such as `ECONNREFUSED` if
    *   connecting fails, or ConnectError with the same code and the `errors` of all attempts if the host has several
-   *   addresses; StreamConnectError `ERR_STREAM_TLS` if the handshake fails; StreamTimeoutError `ERR_STREAM_TIMEOUT`,
-   *   whose `phase` says which of the three was in progress; StreamUsageError `ERR_STREAM_USAGE` if an option is
-   *   invalid; the reason of `signal` if it aborts. All but the first and the last two have the `address` of the server
-   *   that was tried. Nothing stays open after an error.
+   *   addresses; StreamConnectError `ERR_STREAM_TLS` if the handshake fails, or before anything is resolved if a file or
+   *   certificate of `tls` is unusable; StreamTimeoutError `ERR_STREAM_TIMEOUT`, whose `phase` says which of the three
+   *   was in progress; StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; the reason of `signal` if it aborts.
+   *   Errors of connecting, of the handshake and of the timeout have the `address` of the server that was tried. Nothing
+   *   stays open after an error.
    */
   async connect(options: TCPConnectOptions | UnixConnectOptions): Promise<IOStream> {
     const operation = new ConnectOperation(this.#means, checkedRequest(options));
     const streamOptions = resolveStreamOptions(streamOptionsAmong(options, this.#means.loop.clock));
+    const settings = this.#tlsSettings(options);
     try {
       let transport = await operation.connect();
-      if (options.tls !== undefined) transport = await operation.secure(transport, options.tls);
+      if (settings !== undefined) transport = await operation.secure(transport, settings);
       return new IOStream(transport, streamOptions);
     } catch (error) {
       throw withCallerStack(error);
@@ -133,11 +137,17 @@ export class TCPClient {
   }
 
   [INSPECT](): object {
-    const { resolver, sessions } = this.#means;
     return inspection(this, [], () => ({
-      resolver,
-      tlsSessions: sessions?.size ?? 0,
+      resolver: this.#means.resolver,
+      tlsSessions: this.#sessions?.size ?? 0,
     }));
+  }
+
+  #tlsSettings(options: TCPConnectOptions | UnixConnectOptions): TlsClientSettings | undefined {
+    const { tls } = options;
+    if (tls === undefined) return undefined;
+    const host = isUnix(options) ? 'localhost' : options.host;
+    return connectTlsSettings(tls, host, this.#sessions, this.#means.loop);
   }
 }
 

@@ -19,6 +19,7 @@ export { TransportDuplex } from './transport-duplex.ts';
 export { connect } from '../connecting/connect.ts';
 export type { ConnectTarget } from '../connecting/connect-target.ts';
 export { connectNode } from '../connecting/node-connect.ts';
+export { checkTlsClientOptions } from '../tls/client/client-settings.ts';
 export { connectTls } from '../tls/client/connect-tls.ts';
 
 // Addresses.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
-import type { IOLoop } from '@landspout/ioloop';
-import type { OptionNames } from '@landspout/ioloop/errors';
+import { IOLoop } from '@landspout/ioloop';
+import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import type { TlsBinding } from '@landspout/ioloop/reactor';
 import {
   CONTEXT_KEYS,
@@ -13,9 +13,11 @@ import {
   requireTimeout,
   requireTlsOptions,
   SHARED_OPTIONS,
+  tlsUsage,
 } from '../credentials.ts';
+import { isSecureContext } from '../node-tls-adapter.ts';
 import type { TlsClientOptions } from '../options.ts';
-import type { TlsSessionCache } from '../session-cache.ts';
+import { TlsSessionCache } from '../session-cache.ts';
 import { trustIdentity } from '../trust-store.ts';
 import { type ClientContext, clientContext } from './client-context.ts';
 import { type ServerIdentity, serverIdentity } from './server-identity.ts';
@@ -61,6 +63,7 @@ export function resolveTlsClientOptions(
 ): TlsClientSettings {
   requireTlsOptions(options, CLIENT_OPTIONS);
   const { secureContext, sessions } = options;
+  requireKinds(options);
   const keyLog = readKeyLog(options.keyLog);
   const server = serverIdentity(options.servername);
   const alpnProtocols = readAlpn(options.alpnProtocols);
@@ -88,6 +91,53 @@ export function resolveTlsClientOptions(
   if (binding === undefined) context.secureContext();
   else context.nativeContext(binding);
   return { ...shared, context, isAnonymous: credentials.cert === undefined, fingerprint };
+}
+
+/**
+ * As {@link resolveTlsClientOptions}, for the forms of the option `tls` of a connection to `host`.
+ *
+ * @param sessions - used unless the options have others.
+ */
+export function connectTlsSettings(
+  tls: true | TlsClientOptions | SecureContext,
+  host: string,
+  sessions: TlsSessionCache | undefined,
+  loop: IOLoop,
+): TlsClientSettings {
+  const isObject = typeof tls === 'object' && tls !== null && !Array.isArray(tls);
+  if (!isObject && tls !== true)
+    throw tlsUsage(`true or an object of options was expected, not ${shownValue(tls)}`);
+  const options = tls === true ? {} : tls;
+  const given: TlsClientOptions = isSecureContext(options) ? { secureContext: options } : options;
+  const { servername = host } = given;
+  // No separate limit for the handshake: the deadline of the connection covers it.
+  const defaults = { handshakeTimeoutMs: 0, ...(sessions === undefined ? {} : { sessions }) };
+  return resolveTlsClientOptions({ ...defaults, ...given, servername }, loop);
+}
+
+/**
+ * Checks the TLS options of a client before there is a connection, as `TCPClient.connect` does: reads the files, and
+ * creates what connections with these options use.
+ *
+ * @param options - `servername` may be missing.
+ * @param loop - on which connections are made. Default: the loop of this thread.
+ * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid; StreamConnectError `ERR_STREAM_TLS` if a file or a
+ *   certificate is unusable.
+ */
+export function checkTlsClientOptions(options: TlsClientOptions, loop: IOLoop = IOLoop.current()): void {
+  requireTlsOptions(options, CLIENT_OPTIONS);
+  connectTlsSettings(options, 'localhost', CHECKED_SESSIONS, loop);
+}
+
+/** So that the context of a check is the one that a TCPClient uses, which keeps sessions. */
+const CHECKED_SESSIONS = new TlsSessionCache(1);
+
+/** The options that are not checked elsewhere. */
+function requireKinds({ secureContext, sessions }: TlsClientOptions): void {
+  if (secureContext !== undefined && !isSecureContext(secureContext))
+    throw tlsUsage(`secureContext must be made by tls.createSecureContext, got ${shownValue(secureContext)}`);
+  if (sessions !== undefined && !(sessions instanceof TlsSessionCache))
+    throw tlsUsage(`sessions must be a TlsSessionCache, got ${shownValue(sessions)}`);
 }
 
 /** The calls with which connections of `loop` perform TLS; `undefined` if node:tls does. */
