@@ -9,6 +9,8 @@
 
 export { authenticationOf, type RequestAuthentication } from '../fetch/request-authentication.ts';
 export { HTTPRequest } from '../request/http-request.ts';
+export { refuseMisplaced } from '../request/misplaced-options.ts';
+export { checkTls } from '../request/tls-check.ts';
 export { HTTPClientUsageError } from '../request/usage.ts';
 
 // Connections.

@@ -20,6 +20,8 @@ import {
   type RequestDefaults,
   type RequestOptions,
 } from '../request/http-request.ts';
+import { refuseMisplaced } from '../request/misplaced-options.ts';
+import { checkTls } from '../request/tls-check.ts';
 import { clientChecks, HTTPClientUsageError } from '../request/usage.ts';
 import type { HTTPResponse } from '../response/http-response.ts';
 import type { HTTPStreamedResponse } from '../response/http-streamed-response.ts';
@@ -144,6 +146,8 @@ export class AsyncHTTPClient {
   readonly #defaults: RequestDefaults;
   /** The settings of requests without options. */
   readonly #settings: FetchSettings;
+  /** Whether connections are opened by this class, so that the options for them have an effect. */
+  readonly #opensConnections: boolean;
   #closed = false;
 
   /**
@@ -157,12 +161,17 @@ export class AsyncHTTPClient {
 
   /** @throws HTTPClientUsageError if an option is invalid; Http1UsageError `ERR_HTTP1_LIMIT` if a limit is invalid. */
   constructor(options: AsyncHTTPClientOptions = {}) {
+    refuseMisplaced('AsyncHTTPClient', options, CLIENT_OPTIONS, 'defaults.tls', DEFAULTS_OPTIONS);
     clientChecks.options('AsyncHTTPClient', options, CLIENT_OPTIONS);
     const { limits = {}, resolver, defaults = {}, connect } = options;
     if (connect !== undefined) clientChecks.callback('AsyncHTTPClient', 'connect', connect);
+    refuseMisplaced('defaults', defaults, DEFAULTS_OPTIONS, 'defaults.tls');
     clientChecks.options('defaults', defaults, DEFAULTS_OPTIONS);
     clientChecks.options('limits', limits, LIMITS);
     this.#loop = options.loop ?? IOLoop.current();
+    this.#opensConnections = connect === undefined;
+    if (defaults.tls !== undefined && this.#opensConnections)
+      checkTls('AsyncHTTPClient: defaults', defaults.tls, this.#loop);
     this.#defaults =
       defaults.headers === undefined
         ? { ...defaults }
@@ -347,6 +356,8 @@ export class AsyncHTTPClient {
     }
     if (this.#closed) throw stopped(`${operation}: the client is closed`);
     const request = url instanceof HTTPRequest ? url : new HTTPRequest(url, options);
+    const { tls } = request.options;
+    if (tls !== undefined && this.#opensConnections) checkTls(operation, tls, this.#loop);
     if (kind === 'streamed' && request.options.onData !== undefined)
       throw new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', 'stream: onData must not be set');
     const settings = request.options === NO_OPTIONS ? this.#settings : settingsOf(request.options, defaults);

@@ -1,6 +1,7 @@
 import { HTTPClosedError, Http1ProtocolError, Http1UsageError, type ResponseHead } from '@landspout/http1';
 import { ContentCodingLimitError, ContentCodingProtocolError } from '@landspout/http1/content-coding';
 import { printable } from '@landspout/ioloop/errors';
+import { StreamUsageError } from '@landspout/iostream';
 import {
   type FetchFailure,
   HTTPClientLimitError,
@@ -10,6 +11,7 @@ import {
   HTTPStreamClosedError,
 } from '../errors.ts';
 import { HTTPProxyError } from '../proxy/errors.ts';
+import { usageError } from '../request/tls-check.ts';
 import { HTTPClientUsageError } from '../request/usage.ts';
 
 const MAX_REASON_CHARS = 100;
@@ -45,6 +47,8 @@ export function refusal(error: unknown, failure: FetchFailure): unknown {
 /** Creates the error of `fetch` for a failure to connect. */
 export function connectFailure(cause: unknown, failure: FetchFailure): Error {
   if (cause instanceof HTTPProxyError) return cause.of(failure);
+  // For example, the host of the URL is a name that no certificate can have.
+  if (cause instanceof StreamUsageError) return usageError('fetch', cause);
   const message = `cannot connect: ${cause instanceof Error ? cause.message : String(cause)}`;
   return new HTTPConnectError(message, { cause, failure });
 }

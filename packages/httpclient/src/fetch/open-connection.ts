@@ -1,8 +1,9 @@
 import type { AbsoluteUrl } from '@landspout/http1/protocol';
 import { IOLoop } from '@landspout/ioloop';
 import { onAbort } from '@landspout/ioloop/reactor';
-import { type IOStream, type Resolver, SystemResolver } from '@landspout/iostream';
+import { type IOStream, type Resolver, StreamUsageError, SystemResolver } from '@landspout/iostream';
 import { originOf } from '../pool/origin.ts';
+import { checkTls, usageError } from '../request/tls-check.ts';
 import { ConnectAttempt } from './connect-attempt.ts';
 import { Dialer } from './dialer.ts';
 import { type RouteOptions, routeOf } from './route.ts';
@@ -32,13 +33,16 @@ export async function openConnection(
   url: AbsoluteUrl,
   options: OpenConnectionOptions = {},
 ): Promise<IOStream> {
-  const { signal, loop = IOLoop.current(), resolver = new SystemResolver() } = options;
+  const { signal, loop = IOLoop.current(), resolver = new SystemResolver(), tls } = options;
+  if (tls !== undefined) checkTls(operation, tls, loop);
   const origin = { ...originOf(url, routeOf(operation, options, {}, url, false)), absoluteForm: false };
   signal?.throwIfAborted();
   const attempt = new ConnectAttempt(loop.clock);
   const stopListening = onAbort(signal, (reason) => attempt.abort(reason));
   try {
     return await new Dialer(loop, resolver, undefined).openStream(origin, attempt);
+  } catch (error) {
+    throw error instanceof StreamUsageError ? usageError(operation, error) : error;
   } finally {
     stopListening();
   }

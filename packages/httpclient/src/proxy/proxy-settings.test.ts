@@ -60,7 +60,7 @@ describe('ProxySettings', () => {
   });
 
   it('has a key that no other proxy, credentials, headers or TLS options have [CU-08] [ATT-61]', () => {
-    const tls = { ca: 'x' };
+    const tls = { servername: 'proxy.test' };
     const distinct: ProxyOption[] = [
       'http://p',
       'http://p:8080',
@@ -133,6 +133,11 @@ describe('ProxySettings', () => {
     [{ url: 'socks5://p', username: 'u', password: 'hunter2'.repeat(40) }, /at most 255 bytes/],
     [{ url: 'http://p', tls: {} }, /tls must be/],
     [{ url: 'https://p', tls: 7 }, /tls must be/],
+    [
+      { url: 'https://p', tls: { cafile: 'x' } },
+      /^proxy: tls: unknown option "cafile": did you mean "caFile"\?$/,
+    ],
+    [{ url: 'https://p', tls: { ca: 'x' } }, /^proxy: tls: ca has no PEM block/],
     [{ url: 'http://p', headers: { Host: 'x' } }, /must not contain Host/],
     [{ url: 'http://p', headers: { 'X-A': 'hunter2\n' } }, /without control characters/],
     [{ url: 'http://u@p', headers: { 'proxy-authorization': 'x' } }, /Proxy-Authorization/],

@@ -13,6 +13,7 @@ import type { OptionNames } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { TlsClientOptions } from '@landspout/iostream';
 import type { CheckedProxy, ProxyOption, ProxyOptions } from '../request/proxy-option.ts';
+import { checkTls } from '../request/tls-check.ts';
 import { tlsNumber } from '../request/tls-identity.ts';
 import { clientChecks, HTTPClientUsageError } from '../request/usage.ts';
 import { Socks5Error, socks5Credentials } from './socks5-messages.ts';
@@ -87,6 +88,7 @@ export class ProxySettings {
         `${operation}: tls must be an object of TLS options, and is allowed for an https: proxy only`,
       );
     }
+    if (tls !== undefined) checkTls(operation, tls);
     this.kind = kind;
     this.host = parsed.host;
     this.port = parsed.port;

@@ -8,6 +8,7 @@ import { INSPECT, inspectedBytes, inspectedUrl, inspection, maskedUrl } from '@l
 import type { TlsClientOptions } from '@landspout/iostream';
 import type { BodyForm } from './body-forms.ts';
 import type { EncodedBody } from './encoded-body.ts';
+import { refuseMisplaced } from './misplaced-options.ts';
 import type { ProxyChooser, ProxyOption } from './proxy-option.ts';
 import { clientChecks, HTTPClientUsageError } from './usage.ts';
 
@@ -214,6 +215,7 @@ export class HTTPRequest {
   /** @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` if an option is unknown or a header must not be sent. */
   constructor(url: string | URL, options: RequestOptions = NO_OPTIONS) {
     if (options !== NO_OPTIONS) {
+      refuseMisplaced('fetch', options, REQUEST_OPTIONS, 'tls');
       clientChecks.options('fetch', options, REQUEST_OPTIONS);
       if (options.basicAuth !== undefined) clientChecks.options('basicAuth', options.basicAuth, AUTH_OPTIONS);
       if (options.digestAuth !== undefined)

@@ -6,7 +6,7 @@ import {
   parseAbsoluteUrl,
 } from '@landspout/http1/protocol';
 import type { RequestOptions } from '@landspout/httpclient';
-import { HTTPRequest } from '@landspout/httpclient/connecting';
+import { HTTPClientUsageError, HTTPRequest, refuseMisplaced } from '@landspout/httpclient/connecting';
 import { excerpt, type OptionNames } from '@landspout/ioloop/errors';
 import { maskedUrl } from '@landspout/ioloop/inspection';
 import type { Resolver } from '@landspout/iostream';
@@ -111,7 +111,7 @@ export function connectRequest(
   url: string | URL | HTTPRequest,
   given: WebSocketOpenOptions,
 ): ConnectRequest {
-  webSocketChecks.options(operation, given, OPEN_OPTIONS);
+  requireNames(operation, given, OPEN_OPTIONS);
   const isRequest = url instanceof HTTPRequest;
   const options = isRequest ? mergedOptions(operation, url, given) : given;
   const target = parseWebSocketUrl(operation, isRequest ? url.url : String(url));
@@ -132,6 +132,33 @@ export function connectRequest(
   const connectLimitMs = limits.length === 0 ? 0 : Math.min(...limits);
   const name = shownUrl(target);
   return { target, name, options, connectTimeoutMs: connectLimitMs, subprotocols, headers };
+}
+
+/** Refuses unknown options, with the right place if there is one. @throws WebSocketUsageError `ERR_WEBSOCKET_BAD_OPTION` */
+export function requireNames<Options extends object>(
+  operation: string,
+  options: Options,
+  known: OptionNames<Options>,
+): void {
+  refusing(operation, () => refuseMisplaced(operation, options, known, 'tls'));
+  webSocketChecks.options(operation, options, known);
+}
+
+/** Runs a check of the HTTP client, and refuses with our own error. */
+export function refusing<T>(operation: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw ownError(operation, error);
+  }
+}
+
+/** Turns the error of the HTTP client for an invalid option into our own. */
+export function ownError(operation: string, error: unknown): unknown {
+  if (!(error instanceof HTTPClientUsageError)) return error;
+  const prefix = `${operation}: `;
+  const message = error.message.startsWith(prefix) ? error.message : prefix + error.message;
+  return new WebSocketUsageError('ERR_WEBSOCKET_BAD_OPTION', message, { cause: error });
 }
 
 /** Shows a URL of a message: clipped, without user information, query and fragment. */

@@ -1,7 +1,7 @@
 import type { AbsoluteUrl } from '@landspout/http1/protocol';
 import {
   authenticationOf,
-  HTTPClientUsageError,
+  checkTls,
   type HTTPRequest,
   openConnection,
   type RequestAuthentication,
@@ -22,9 +22,14 @@ import {
   deflateOffer,
   handshakeKey,
   type UpgradeAgreement,
-  WebSocketUsageError,
 } from '../protocol/index.ts';
-import { type ConnectRequest, connectRequest, type WebSocketOpenOptions } from './connect-request.ts';
+import {
+  type ConnectRequest,
+  connectRequest,
+  ownError,
+  refusing,
+  type WebSocketOpenOptions,
+} from './connect-request.ts';
 import { checkHandshake, type HandshakeResponse, sendUpgradeRequest } from './opening-handshake.ts';
 
 /** A stream after the opening handshake. */
@@ -54,8 +59,10 @@ export class WebSocketOpener {
     this.request = connectRequest(operation, url, options);
     this.settings = resolveWebSocketOptions(pickOptions(this.request.options, WEBSOCKET_OPTIONS));
     const { target, options: merged } = this.request;
+    const { tls } = merged;
+    if (tls !== undefined) refusing(operation, () => checkTls(operation, tls));
     const { origin } = new URL(httpUrl(target).href);
-    this.#authentication = this.#refusing(() =>
+    this.#authentication = refusing(operation, () =>
       authenticationOf(merged, { origin, method: 'GET', target: target.target }),
     );
   }
@@ -109,7 +116,7 @@ export class WebSocketOpener {
     try {
       return await openConnection(this.#operation, httpUrl(target), { ...route, resolver, signal });
     } catch (error) {
-      throw this.#asOwn(error);
+      throw ownError(this.#operation, error);
     }
   }
 
@@ -126,22 +133,6 @@ export class WebSocketOpener {
     if (authorization !== undefined && !headers.has('Authorization'))
       headers.set('Authorization', authorization);
     return sendUpgradeRequest(stream, target.target, headers, { clock: this.settings.clock, signal });
-  }
-
-  #refusing<T>(check: () => T): T {
-    try {
-      return check();
-    } catch (error) {
-      throw this.#asOwn(error);
-    }
-  }
-
-  /** Turns the error for an invalid option into our own. */
-  #asOwn(error: unknown): unknown {
-    if (!(error instanceof HTTPClientUsageError)) return error;
-    const prefix = `${this.#operation}: `;
-    const message = error.message.startsWith(prefix) ? error.message : prefix + error.message;
-    return new WebSocketUsageError('ERR_WEBSOCKET_BAD_OPTION', message, { cause: error });
   }
 }
 

@@ -77,6 +77,9 @@ export function isTemporaryFailure(error: unknown): boolean {
     const { cause } = error as { cause?: { code?: unknown } };
     return error.code === 'ERR_STREAM_RESOLVE' || cause === undefined || LOST_CONNECTION.has(cause.code);
   }
+  // In TLS 1.3, a server that refuses the certificate of this client does so after the client's handshake.
+  if (error instanceof HTTPClosedError && error.cause instanceof StreamConnectError)
+    return isTemporaryFailure(error.cause);
   if (error instanceof Http1ProtocolError) return error.code === 'ERR_HTTP1_TRUNCATED';
   return NETWORK_ERRORS.some((NetworkError) => error instanceof NetworkError);
 }

@@ -3,7 +3,7 @@
 import type { HTTPRequest } from '@landspout/httpclient/connecting';
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { webSocketChecks } from '../protocol/limits.ts';
-import { OPEN_OPTIONS, type WebSocketOpenOptions } from './connect-request.ts';
+import { OPEN_OPTIONS, requireNames, type WebSocketOpenOptions } from './connect-request.ts';
 import type { OnMessage } from './message-callback.ts';
 import { WebSocketOpener } from './open-websocket.ts';
 import { WebSocketClientConnection } from './websocket-client-connection.ts';
@@ -42,7 +42,7 @@ export async function websocketConnect(
   url: string | URL | HTTPRequest,
   options: WebSocketConnectOptions = {},
 ): Promise<WebSocketClientConnection> {
-  webSocketChecks.options('websocketConnect', options, CONNECT_OPTIONS);
+  requireNames('websocketConnect', options, CONNECT_OPTIONS);
   const { onMessage } = options;
   if (onMessage !== undefined) webSocketChecks.callback('websocketConnect', 'onMessage', onMessage);
   const opener = new WebSocketOpener('websocketConnect', url, pickOptions(options, OPEN_OPTIONS));

@@ -9,7 +9,9 @@ import { HTTPRequest } from '@landspout/httpclient';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { makeIdentity } from '../../../httpclient/test/fixtures/certificates.ts';
-import { websocketConnect } from '../../src/index.ts';
+import { intrudeAsServer } from '../../../iostream/test/tls-hostile/support/intruder.ts';
+import { RECORD } from '../../../iostream/test/tls-hostile/support/records.ts';
+import { ReconnectingWebSocket, websocketConnect } from '../../src/index.ts';
 import { RecordingHandler } from '../fixtures/recording-handler.ts';
 import { until, withApp } from '../fixtures/running-application.ts';
 import { echo, withWsServer } from '../fixtures/ws-server.ts';
@@ -137,4 +139,63 @@ describe('wss', () => {
       const [code] = (await once(client, 'close')) as [number];
       expect(code).toBe(1000);
     }));
+});
+
+describe('websocketConnect with invalid TLS options', () => {
+  const untouched = {
+    resolve: () => {
+      throw new Error('the name was resolved');
+    },
+  };
+  const connecting = (options: object) =>
+    websocketConnect('wss://server.test/', { resolver: untouched, ...options });
+
+  it.each<[unknown, RegExp]>([
+    [true, /^websocketConnect: tls: an object of options was expected, not true \(see /],
+    [{ cafile: 'x' }, /^websocketConnect: tls: unknown option "cafile": did you mean "caFile"\? \(see /],
+    [{ caFile: '/nowhere/ca.pem' }, /^websocketConnect: tls: caFile \/nowhere\/ca\.pem cannot be read: /],
+  ])('refuses %j before the name is resolved, and never again [WC-01]', async (tls, words) => {
+    const refused = { code: 'ERR_WEBSOCKET_BAD_OPTION', message: expect.stringMatching(words) };
+    await expect(connecting({ tls })).rejects.toMatchObject(refused);
+    const connect = { tls: tls as object, resolver: untouched };
+    const reconnecting = new ReconnectingWebSocket('wss://server.test/', { connect });
+    await expect(reconnecting.readMessage()).rejects.toMatchObject(refused);
+  });
+
+  it('refuses a host that no certificate can have [WC-01]', async () => {
+    await expect(websocketConnect('wss://a..b/', { resolver: untouched })).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_WEBSOCKET_BAD_(OPTION|URL)$/),
+    });
+  });
+
+  it.each<[object, string]>([
+    [{ rejectUnauthorized: false }, 'unknown option "rejectUnauthorized": set tls.rejectUnauthorized'],
+    [{ ca: 'x' }, 'unknown option "ca": set tls.ca'],
+    [{ pfx: 'x' }, 'unknown option "pfx": convert it to PEM with openssl pkcs12, and set tls.certFile'],
+    [{ agent: {} }, 'unknown option "agent": agents are not used'],
+  ])('names the right place of %o [WC-01]', async (options, message) => {
+    await expect(connecting(options)).rejects.toMatchObject({
+      code: 'ERR_WEBSOCKET_BAD_OPTION',
+      message: expect.stringContaining(`websocketConnect: ${message}`),
+    });
+  });
+});
+
+describe('websocketConnect whose certificate the server refuses', () => {
+  it('says so in TLS 1.3 too, and ReconnectingWebSocket does not try again [WC-01]', async () => {
+    const identity = makeIdentity('DNS:localhost,IP:127.0.0.1');
+    const { cert, key } = identity;
+    const own = { cert: Buffer.from(cert), key: Buffer.from(key), certFile: '', keyFile: '' };
+    const { port, intruder } = await intrudeAsServer(own, 'TLSv1.3');
+    const socket = new ReconnectingWebSocket(`wss://127.0.0.1:${port}/`, {
+      connect: { tls: { ca: cert, cert, key } },
+    });
+    const failing = socket.readMessage().catch((error: unknown) => error);
+    await using server = await intruder;
+    server.send(RECORD.alert, Buffer.of(2, 48));
+    expect(await failing).toMatchObject({
+      message: expect.stringContaining('the server refused the certificate of this client; see certFile ('),
+      cause: { code: 'ERR_STREAM_TLS' },
+    });
+  });
 });
