@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
-import { get as getSecurely } from 'node:https';
 import { echoMessage, get } from './run-samples.mjs';
+import { readSecurely } from './secure-client.mjs';
+import { TLS_TALKS } from './tls-talks.mjs';
 
 /**
  * What is said to the servers of the pages in docs/, so that they show what the text beside them promises.
  *
- * @type {ReadonlyMap<string, (port: number) => Promise<void>>}
+ * @type {ReadonlyMap<string, import('./run-samples.mjs').Talk>}
  */
 export const PAGE_TALKS = new Map([
+  ...TLS_TALKS,
   [
     'docs/coming-from-fastify-or-express.md 1',
     async (port) => assert.equal(await get(port, '/users/7'), '{"id":"7"}'),
@@ -20,7 +22,7 @@ export const PAGE_TALKS = new Map([
   ['docs/run-express.md 5', callMounted],
   [
     'docs/run-express.md 6',
-    async (port) => assert.match(await readSecurely(port, '/'), /^process \d+, https$/),
+    async (port, { folder }) => assert.match(await readSecurely(port, folder), /^process \d+, https$/),
   ],
   ['docs/run-h3.md 1', callH3],
   ['docs/run-h3.md 2', (port) => echoMessage(port)],
@@ -30,7 +32,11 @@ export const PAGE_TALKS = new Map([
   ['docs/run-hono.md 3', callBoth],
   ['docs/run-hono.md 4', callMounted],
   ['docs/run-hono.md 5', async (port) => assert.match(await get(port, '/public/index.html'), /<title>hello/)],
-  ['docs/run-hono.md 6', async (port) => assert.equal(await readSecurely(port, '/ticks'), 'data: 1\n\n')],
+  [
+    'docs/run-hono.md 6',
+    async (port, { folder }) =>
+      assert.equal(await readSecurely(port, folder, { path: '/ticks' }), 'data: 1\n\n'),
+  ],
   ['docs/run-hono.md 7', async (port) => assert.match(await get(port, '/'), /^process \d+$/)],
   ['docs/run-mcp.md 1', async (port) => assert.equal(await callTool(port, 'add', { a: 1, b: 2 }), '3')],
   ['docs/run-mcp.md 2', countInSession],
@@ -150,20 +156,6 @@ async function sendMessage(port, method, params, headers = {}) {
   });
   assert.equal(response.status, 200, method);
   return response;
-}
-
-/** @param {number} port @param {string} path @returns {Promise<string>} the first part of a body, over HTTPS. */
-function readSecurely(port, path) {
-  return new Promise((resolve, reject) => {
-    const options = { port, path, rejectUnauthorized: false, agent: false };
-    const asked = getSecurely(options, (response) => {
-      response.once('data', (bytes) => {
-        response.destroy();
-        resolve(String(bytes));
-      });
-    });
-    asked.on('error', reject);
-  });
 }
 
 /** @param {number} port @param {string} path @param {string} body @returns {Promise<string>} the body of the 200. */

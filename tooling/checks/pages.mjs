@@ -1,21 +1,22 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { linkNodeTypes } from './consumer.mjs';
 import { ROOT } from './packages.mjs';
 import { PAGE_TALKS } from './page-talks.mjs';
-import { runCommand } from './run-command.mjs';
 import { expectedBackend } from './run-program.mjs';
 import { runSamples } from './run-samples.mjs';
 import { COMPILER_OPTIONS, samplesOf } from './sources.mjs';
+import { KEY_LOG } from './tls-talks.mjs';
 
 /**
- * The pages in docs/ for people with an application of another framework: each sample is a complete program.
+ * The pages in docs/ about TLS and for people with an application of another framework: each sample is a complete
+ * program.
  *
  * @typedef {import('./sources.mjs').Sample} Sample
  */
 
 const PAGES = readdirSync(path.join(ROOT, 'docs')).filter((file) =>
-  /^(?:run|coming-from)-.+\.md$/.test(file),
+  /^(?:tls|(?:run|coming-from)-.+)\.md$/.test(file),
 );
 
 /** What the samples import besides our packages, and the packages of this repository that are tested with it. */
@@ -50,18 +51,21 @@ export function writePages(folder) {
 }
 
 /**
- * Runs every sample on both backends.
+ * Runs every sample on both backends, and those about TLS on the native backend over node:tls too.
  *
  * @param {string} folder - the consumer, whose samples are compiled.
  * @param {readonly Sample[]} samples
  */
 export async function runPages(folder, samples) {
-  mkdirSync(path.join(folder, 'public'));
-  writeFileSync(path.join(folder, 'public/index.html'), '<!DOCTYPE html><title>hello</title>');
-  const key = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem';
-  runCommand(`openssl req -x509 ${key} -days 2 -subj /CN=localhost`.split(' '), { cwd: folder });
-  for (const backend of new Set([expectedBackend(folder), /** @type {const} */ ('portable')])) {
-    const ran = await runSamples(folder, samples, { talks: PAGE_TALKS, backend });
-    if (ran !== samples.length) throw new Error(`${ran} of ${samples.length} samples were run`);
+  for (const backend of new Set([expectedBackend(folder), 'portable'])) {
+    await runAll(samples, { LANDSPOUT_BACKEND: backend });
+  }
+  const aboutTls = samples.filter(({ origin }) => origin.startsWith('docs/tls.md '));
+  await runAll(aboutTls, { LANDSPOUT_TLS: 'node' });
+
+  /** @param {readonly Sample[]} some @param {Record<string, string>} env */
+  async function runAll(some, env) {
+    const ran = await runSamples(folder, some, { talks: PAGE_TALKS, env: { KEY_LOG, ...env } });
+    if (ran !== some.length) throw new Error(`${ran} of ${some.length} samples were run`);
   }
 }

@@ -6,9 +6,19 @@ import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { consumerEnv } from './consumer.mjs';
+import { makeCertificates } from './make-certificates.mjs';
 import { runToEnd } from './run-program.mjs';
+import { readSecurely } from './secure-client.mjs';
 
-/** @typedef {import('./sources.mjs').Sample} Sample */
+/**
+ * @typedef {import('./sources.mjs').Sample} Sample
+ *
+ * @typedef {object} RunningSample - the server of a sample.
+ * @property {number} pid
+ * @property {string} folder - with the certificates.
+ *
+ * @typedef {(port: number, server: RunningSample) => Promise<void>} Talk - what is said to the server on that port.
+ */
 
 /** The port that the samples name. Each run gets a free one instead. */
 export const WRITTEN_PORT = /\b8888\b/g;
@@ -25,7 +35,7 @@ const START_TIMEOUT_MS = 20_000;
 /**
  * What is said to the servers of the samples, so that they show what the text beside them promises.
  *
- * @type {ReadonlyMap<string, (port: number) => Promise<void>>}
+ * @type {ReadonlyMap<string, Talk>}
  */
 const TALKS = new Map([
   ['README.md 1', getUser],
@@ -33,8 +43,12 @@ const TALKS = new Map([
   ['README.md 3', echoBody],
   ['README.md 4', echoLine],
   ['packages/httpserver/README.md 1', echoBody],
-  ['packages/httpserver/README.md 2', echoBody],
+  [
+    'packages/httpserver/README.md 2',
+    async (port, { folder }) => assert.equal(await readSecurely(port, folder), 'hello over TLSv1.3\n'),
+  ],
   ['packages/httpserver/README.md 3', echoBody],
+  ['packages/httpserver/README.md 4', echoBody],
   ['packages/landspout/README.md 1', greetAndEchoMessage],
   ['packages/web/README.md 1', greetAndServeFile],
   ['packages/web/README.md 5', callContainers],
@@ -45,6 +59,14 @@ const TALKS = new Map([
 const ENDING = new Set([
   ...['http1', 'ioloop', 'iostream', 'topics', 'websocket'].map((folder) => `packages/${folder}/README.md 1`),
   'packages/topics/README.md 2',
+  'docs/tls.md 3',
+]);
+
+/** The samples that are clients, by the sample whose server they are for. They end by themselves. */
+const CLIENTS = new Map([
+  ['docs/tls.md 1', 'docs/tls.md 2'],
+  ['docs/tls.md 5', 'docs/tls.md 6'],
+  ['docs/tls.md 10', 'docs/tls.md 11'],
 ]);
 
 /**
@@ -53,43 +75,60 @@ const ENDING = new Set([
  * @param {string} folder - the consumer.
  * @param {readonly Sample[]} samples
  * @param {object} [how]
- * @param {ReadonlyMap<string, (port: number) => Promise<void>>} [how.talks] - what is said to the server of each.
- * @param {'native' | 'portable'} [how.backend] - default: what the program chooses.
+ * @param {ReadonlyMap<string, Talk>} [how.talks] - what is said to the server of each.
+ * @param {Record<string, string>} [how.env] - such as the backend. Default: what the program chooses.
  * @returns {Promise<number>} how many ran.
  */
-export async function runSamples(folder, samples, { talks = TALKS, backend } = {}) {
-  // The folder that samples serve files from.
+export async function runSamples(folder, samples, { talks = TALKS, env = {} } = {}) {
+  // What samples serve, and the certificates that they name.
   mkdirSync(path.join(folder, 'public'), { recursive: true });
   writeFileSync(path.join(folder, 'public/index.html'), '<!DOCTYPE html><title>hello</title>');
-  const env = { ...consumerEnv(), ...(backend === undefined ? {} : { LANDSPOUT_BACKEND: backend }) };
+  makeCertificates(folder);
+  const clients = new Set(CLIENTS.values());
   let ran = 0;
   for (const sample of samples) {
     const talk = talks.get(sample.origin);
-    if (talk === undefined && !sample.origin.startsWith('packages/')) {
+    const isEnding = ENDING.has(sample.origin);
+    if (clients.has(sample.origin)) continue; // is run with its server
+    if (talk === undefined && !isEnding && !sample.origin.startsWith('packages/')) {
       throw new Error(
         `it is not known what ${sample.origin} promises: add it to the talks in tooling/checks`,
       );
     }
-    if (talk === undefined && !ENDING.has(sample.origin)) continue;
+    if (talk === undefined && !isEnding) continue;
     const port = await freePort();
-    const script = sample.script.replace(/\.js$/, '.run.js');
-    const source = readFileSync(path.join(folder, sample.script), 'utf8');
-    writeFileSync(path.join(folder, script), source.replaceAll(WRITTEN_PORT, String(port)));
+    const client = samples.find(({ origin }) => origin === CLIENTS.get(sample.origin));
+    const script = withPort(folder, sample, port);
     try {
-      if (talk === undefined) await runToEnd(folder, [process.execPath, script]);
-      else await talkTo({ folder, script, env }, () => talk(port));
+      if (talk === undefined) await runToEnd(folder, [process.execPath, script], env);
+      else {
+        await talkTo({ folder, script, env: { ...consumerEnv(), ...env } }, async (pid) => {
+          await talk(port, { pid, folder });
+          if (client !== undefined)
+            await runToEnd(folder, [process.execPath, withPort(folder, client, port)], env);
+        });
+      }
     } catch (error) {
       throw new Error(`${sample.origin}: ${/** @type {Error} */ (error).message}`, { cause: error });
     }
-    ran += 1;
+    ran += client === undefined ? 1 : 2;
   }
   return ran;
+}
+
+/** Writes a sample again with another port. @param {string} folder @param {Sample} sample @param {number} port */
+function withPort(folder, { script }, port) {
+  const copy = script.replace(/\.js$/, '.run.js');
+  const source = readFileSync(path.join(folder, script), 'utf8');
+  writeFileSync(path.join(folder, copy), source.replaceAll(WRITTEN_PORT, String(port)));
+  return copy;
 }
 
 /**
  * Starts a server, talks to it, and stops it.
  *
- * @param {{ folder: string, script: string, env: NodeJS.ProcessEnv }} program @param {() => Promise<void>} talk
+ * @param {{ folder: string, script: string, env: NodeJS.ProcessEnv }} program
+ * @param {(pid: number) => Promise<void>} talk
  */
 async function talkTo({ folder, script, env }, talk) {
   const child = spawn(process.execPath, [script], { cwd: folder, env });
@@ -102,7 +141,7 @@ async function talkTo({ folder, script, env }, talk) {
   try {
     for (;;) {
       try {
-        await talk();
+        await talk(Number(child.pid));
         break;
       } catch (error) {
         // Only a server that does not listen yet is waited for. `fetch` has the code as its cause. On the portable

@@ -148,14 +148,18 @@ export {
   IOStream,
   type IOStreamOptions,
   type SocketAddress,
+  type StartTlsOptions,
   StreamClosedError,
   StreamConnectError,
   StreamLimitError,
   StreamTimeoutError,
+  startTls,
   TCPClient,
   TCPServer,
   type TCPServerOptions,
   type TlsClientOptions,
+  type TlsInfo,
+  TlsServerContext,
   type TlsServerOptions,
 } from '@landspout/iostream';
 
