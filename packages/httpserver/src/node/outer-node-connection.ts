@@ -44,13 +44,16 @@ function isTls(socket: Socket): socket is TLSSocket {
 }
 
 function tlsInfoOf(socket: TLSSocket): TlsInfo {
-  const { servername, authorizationError } = socket as TLSSocket & { readonly servername?: unknown };
+  const { servername } = socket as TLSSocket & { readonly servername?: unknown };
+  const authorizationError = verifyCode(socket.authorizationError);
+  // Node sets it also if the client presented no certificate, although nothing is wrong then.
+  const isPresented = authorizationError !== undefined && certificateOf(socket) !== undefined;
   return {
     protocol: socket.getProtocol(),
     cipher: (socket.getCipher() as { standardName?: string } | undefined)?.standardName,
     alpnProtocol: socket.alpnProtocol === null ? false : socket.alpnProtocol,
     authorized: socket.authorized,
-    authorizationError: verifyCode(authorizationError),
+    authorizationError: isPresented ? authorizationError : undefined,
     servername: typeof servername === 'string' && servername !== '' ? servername : undefined,
     isSessionReused: socket.isSessionReused(),
     getPeerCertificate: () => certificateOf(socket),

@@ -106,6 +106,26 @@ describe('toNodeHandler: the request', () => {
     );
   });
 
+  it('describes a client without the certificate that was requested as unauthorized, without an error', async () => {
+    const { cert, key } = makeCertificate();
+    const delegate = new RecordingDelegate();
+    await withNodeServer(
+      toNodeHandler(delegate),
+      async ({ port }) => {
+        await new Promise<void>((resolve, reject) => {
+          const options = { ca: cert, agent: false };
+          const client = httpsRequest(`https://localhost:${port}/`, options, (response) => {
+            response.resume().once('end', resolve);
+          });
+          client.once('error', reject).end();
+        });
+        const { tls } = delegate.requests[0]?.exchange.connection ?? {};
+        expect(tls).toMatchObject({ authorized: false, authorizationError: undefined });
+      },
+      { cert, key, ca: cert, requestCert: true, rejectUnauthorized: false },
+    );
+  });
+
   it('reads no more of the body while the promise of the delegate is pending', async () => {
     const gate = deferred();
     const delegate = new RecordingDelegate({ data: () => gate.promise, keep: false });

@@ -25,8 +25,9 @@ export interface TCPServerStats {
   readonly handshakesFailed: number;
   /**
    * The {@link handshakesFailed} by reason: the code of the TLS library, such as `ERR_SSL_HTTP_REQUEST` or
-   * `CERT_HAS_EXPIRED`, `ERR_TLS_UNRECOGNIZED_NAME` for a name without a certificate, that of the system, such as `ECONNRESET`, or that of the error. At most 32 codes are counted
-   * separately; all further ones are counted as `other`.
+   * `CERT_HAS_EXPIRED`, `ERR_TLS_UNRECOGNIZED_NAME` for a name without a certificate, that of the system, such as
+   * `ECONNRESET`, or that of the error. At most 32 codes are counted separately; all further ones are counted as
+   * `other`.
    */
   readonly handshakeFailures: Readonly<Record<string, number>>;
   /** Connections from listed proxies whose PROXY header was missing, malformed, incomplete, too long or too late. */
