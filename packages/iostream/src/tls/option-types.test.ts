@@ -35,10 +35,7 @@ describe('typeProblem', () => {
     [{ names: 'a.example' }, 'names must be a list of strings, got "a.example" (a string)'],
     [{ certificates: {} }, 'certificates must be a list of certificates, got an object of Object'],
     [{ ciphers: ['a'] }, 'ciphers must be a string, got an array'],
-    [
-      { secureContext: {} },
-      'secureContext must be a context made by tls.createSecureContext, got an object of Object',
-    ],
+    [{ secureContext: {} }, 'secureContext must be made by tls.createSecureContext, got an object of Object'],
   ])('names the option, what was expected and what was passed: %o', (options, problem) => {
     expect(typeProblem(options)).toBe(problem);
   });

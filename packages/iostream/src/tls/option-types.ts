@@ -50,12 +50,11 @@ const TYPES: Readonly<Record<string, OptionType>> = {
   alpnProtocols: TEXT_LIST,
   names: TEXT_LIST,
   ciphers: TEXT,
-  servername: TEXT,
   rejectUnauthorized: BOOLEAN,
   requestCert: BOOLEAN,
   certificates: { expected: 'a list of certificates', accepts: Array.isArray },
   secureContext: {
-    expected: 'a context made by tls.createSecureContext',
+    expected: 'made by tls.createSecureContext',
     accepts: (value) => isSecureContext(value as object),
   },
 };

@@ -133,9 +133,7 @@ export function checkTlsClientOptions(options: TlsClientOptions, loop: IOLoop = 
 const CHECKED_SESSIONS = new TlsSessionCache(1);
 
 /** The options that are not checked elsewhere. */
-function requireKinds({ secureContext, sessions }: TlsClientOptions): void {
-  if (secureContext !== undefined && !isSecureContext(secureContext))
-    throw tlsUsage(`secureContext must be made by tls.createSecureContext, got ${shownValue(secureContext)}`);
+function requireKinds({ sessions }: TlsClientOptions): void {
   if (sessions !== undefined && !(sessions instanceof TlsSessionCache))
     throw tlsUsage(`sessions must be a TlsSessionCache, got ${shownValue(sessions)}`);
 }
