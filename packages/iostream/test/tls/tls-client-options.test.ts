@@ -90,3 +90,30 @@ describe('checkTlsClientOptions', () => {
     checkTlsClientOptions({ secureContext: createSecureContext(), servername: 'a.example' });
   });
 });
+
+describe('an empty list of application protocols', () => {
+  it('is the same as none on a server [NET-06]', async () => {
+    const { server } = await echoServer({ cert: own.cert, key: own.key, alpnProtocols: [] });
+    await using _ = server;
+    for (const alpnProtocols of [[], ['one', 'two']]) {
+      const tls = { ca: own.cert, alpnProtocols };
+      await using stream = await new TCPClient().connect({ host, port: server.port, tls });
+      expect(await echoOf(stream)).toBe('hello\n');
+      expect(stream.tls?.alpnProtocol).toBe(false);
+    }
+  });
+
+  it('is the same as none on a client, whichever comes first [NET-06]', async () => {
+    const { server } = await echoServer({ cert: own.cert, key: own.key, alpnProtocols: ['one'] });
+    await using _ = server;
+    for (const list of [{ alpnProtocols: [] }, {}, { alpnProtocols: ['one'] }, { alpnProtocols: [] }, {}]) {
+      await using stream = await new TCPClient().connect({
+        host,
+        port: server.port,
+        tls: { ca: own.cert, ...list },
+      });
+      expect(await echoOf(stream)).toBe('hello\n');
+      expect(stream.tls?.alpnProtocol).toBe(list.alpnProtocols?.[0] ?? false);
+    }
+  });
+});
