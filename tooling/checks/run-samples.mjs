@@ -35,11 +35,11 @@ const START_TIMEOUT_MS = 20_000;
 /**
  * What is said to the servers of the samples, so that they show what the text beside them promises.
  *
- * @type {ReadonlyMap<string, Talk>}
+ * @type {readonly (readonly [string, Talk])[]}
  */
-const TALKS = new Map([
+const TALKS = [
   ['README.md 1', getUser],
-  ['README.md 2', echoMessage],
+  ['README.md 2', (port) => echoMessage(port)],
   ['README.md 3', echoBody],
   ['README.md 4', echoLine],
   ['packages/httpserver/README.md 1', echoBody],
@@ -53,11 +53,12 @@ const TALKS = new Map([
   ['packages/web/README.md 1', greetAndServeFile],
   ['packages/web/README.md 5', callContainers],
   ['packages/websocket/README.md 4', (port) => echoMessage(port, '/any')],
-]);
+];
 
 /** The samples that end by themselves. Those in neither list are compiled only: they need the network. */
 const ENDING = new Set([
   ...['http1', 'ioloop', 'iostream', 'topics', 'websocket'].map((folder) => `packages/${folder}/README.md 1`),
+  'packages/iostream/README.md 2',
   'packages/topics/README.md 2',
   'docs/tls.md 3',
 ]);
@@ -79,7 +80,7 @@ const CLIENTS = new Map([
  * @param {Record<string, string>} [how.env] - such as the backend. Default: what the program chooses.
  * @returns {Promise<number>} how many ran.
  */
-export async function runSamples(folder, samples, { talks = TALKS, env = {} } = {}) {
+export async function runSamples(folder, samples, { talks = new Map(TALKS), env = {} } = {}) {
   // What samples serve, and the certificates that they name.
   mkdirSync(path.join(folder, 'public'), { recursive: true });
   writeFileSync(path.join(folder, 'public/index.html'), '<!DOCTYPE html><title>hello</title>');

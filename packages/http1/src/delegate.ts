@@ -271,6 +271,10 @@ export interface HTTPServerExchange {
 export interface HTTPConnectionInfo {
   readonly remoteAddress: import('@landspout/iostream').SocketAddress;
   readonly localAddress: import('@landspout/iostream').SocketAddress;
+  /**
+   * What the TLS handshake of this connection has negotiated, and the certificate of the client. Undefined if the
+   * connection has no TLS, also if a trusted proxy reports `https`.
+   */
   readonly tls: import('@landspout/iostream').TlsInfo | undefined;
   /** The scheme that the client used to connect to this server, or to a trusted proxy in front of it. */
   readonly protocol: 'http' | 'https';

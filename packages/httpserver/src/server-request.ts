@@ -2,7 +2,10 @@ import { HTTPHeaders, type HTTPServerExchange, type RequestHead } from '@landspo
 import { IncomingRequest } from '@landspout/http1/server';
 import type { Clock } from '@landspout/ioloop';
 
-/** A complete request, and the methods to respond to it. Properties are computed on first access. */
+/**
+ * A complete request, and the methods to respond to it. Properties are computed on first access. What TLS has
+ * negotiated, and the certificate of the client, are in `connection.tls`.
+ */
 export class ServerRequest extends IncomingRequest {
   /** The trailer fields after a chunked body, which are not added to the headers; undefined if there were none. */
   trailers: HTTPHeaders | undefined = undefined;

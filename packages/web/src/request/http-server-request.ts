@@ -19,7 +19,10 @@ interface RequestIdentity {
   log: Logger | undefined;
 }
 
-/** One request as a handler sees it. Properties are computed when they are first used. */
+/**
+ * One request as a handler sees it. Properties are computed when they are first used. What TLS has negotiated, and the
+ * certificate of the client, are in `connection.tls`.
+ */
 export class HTTPServerRequest extends IncomingRequest {
   #identity: RequestIdentity | undefined = undefined;
   readonly #startMs = performance.now();

@@ -31,7 +31,10 @@ const NO_ARGUMENTS: QueryArguments = new Map();
  * are computed on first access. `ServerRequest` of httpserver and `HTTPServerRequest` of web extend this class.
  */
 export class IncomingRequest {
-  /** The connection on which the request was received. */
+  /**
+   * The connection on which the request was received. `connection.tls` has the TLS facts, among them the certificate of
+   * the client; it is undefined without TLS.
+   */
   readonly connection: HTTPConnectionInfo;
   /** The whole body, owned by the caller. Empty if the request has no body or the body is streamed. */
   body: Uint8Array = NO_BODY;
