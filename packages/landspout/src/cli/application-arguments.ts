@@ -34,8 +34,8 @@ ${TYPESCRIPT_HELP}
 
 export const SERVE_HELP = `usage: landspout serve [options] app.js [-- ARGUMENT...]
 
-Serves an application over HTTP. After SIGTERM or SIGINT, it completes the requests in progress for up to 30 s and
-ends. For HTTPS, write a program that calls listen() with the option tls.
+Serves an application over HTTP. After SIGTERM or SIGINT, it completes the requests in progress for up to
+30 s and ends. For HTTPS, write a program that calls listen() with the option tls.
 
 ${MODULE_HELP}
 is called with { debug: false }.
