@@ -125,7 +125,7 @@ describe('AsyncHTTPClient over TLS', () => {
       withClient({}, (client) =>
         expect(
           client.fetch(`https://127.0.0.1:${port}/`, { tls: { ca: 5 as unknown as string } }),
-        ).rejects.toMatchObject({ code: 'ERR_HTTPCLIENT_USAGE', cause: { code: 'ERR_STREAM_TLS' } }),
+        ).rejects.toMatchObject({ code: 'ERR_HTTPCLIENT_USAGE', cause: { code: 'ERR_STREAM_USAGE' } }),
       ),
     ));
 });

@@ -32,9 +32,10 @@ const WRONG: readonly (readonly [tls: unknown, words: RegExp])[] = [
   ['ca.pem', /: tls: an object of options was expected, not "ca\.pem" \(a string\)$/],
   [[], /: tls: an object of options was expected, not /],
   [{ cafile: 'x' }, /: tls: unknown option "cafile": did you mean "caFile"\?$/],
+  [{ rejectUnauthorized: 'false' }, /: tls: rejectUnauthorized must be true or false, got "false" /],
   [{ ca: 'ca.pem' }, /: tls: ca has no PEM block .*; to read a file, set caFile$/],
   [{ caFile: '/nowhere/ca.pem' }, /: tls: caFile \/nowhere\/ca\.pem cannot be read: /],
-  [{ servername: 7 }, /: tls: servername must be a host name .*, got 7$/],
+  [{ servername: 7 }, /: tls: servername must be a string, got 7$/],
 ];
 
 describe('the TLS options of AsyncHTTPClient', () => {

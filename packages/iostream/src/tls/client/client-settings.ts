@@ -63,7 +63,8 @@ export function resolveTlsClientOptions(
 ): TlsClientSettings {
   requireTlsOptions(options, CLIENT_OPTIONS);
   const { secureContext, sessions } = options;
-  requireKinds(options);
+  if (sessions !== undefined && !(sessions instanceof TlsSessionCache))
+    throw tlsUsage(`sessions must be a TlsSessionCache, got ${shownValue(sessions)}`);
   const keyLog = readKeyLog(options.keyLog);
   const server = serverIdentity(options.servername);
   const alpnProtocols = readAlpn(options.alpnProtocols);
@@ -131,12 +132,6 @@ export function checkTlsClientOptions(options: TlsClientOptions, loop: IOLoop = 
 
 /** So that the context of a check is the one that a TCPClient uses, which keeps sessions. */
 const CHECKED_SESSIONS = new TlsSessionCache(1);
-
-/** The options that are not checked elsewhere. */
-function requireKinds({ sessions }: TlsClientOptions): void {
-  if (sessions !== undefined && !(sessions instanceof TlsSessionCache))
-    throw tlsUsage(`sessions must be a TlsSessionCache, got ${shownValue(sessions)}`);
-}
 
 /** The calls with which connections of `loop` perform TLS; `undefined` if node:tls does. */
 export function nativeTls(loop: IOLoop): TlsBinding | undefined {
