@@ -42,7 +42,8 @@ function runSuite() {
   );
   const args = ['run', '--config', 'tooling/vitest/workspace.config.ts', '--root', '.'];
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const files = run === 'node-tls' && rest.length === 0 ? tlsTests() : rest;
+  const namesFiles = rest.some((argument) => !argument.startsWith('-'));
+  const files = run === 'node-tls' && !namesFiles ? [...tlsTests(), ...rest] : rest;
   console.log(`running ${description()}, Node ${process.version}`);
   const { status, signal } = spawnSync(process.execPath, [vitest, ...args, ...reporters, ...files], {
     cwd: ROOT,
