@@ -35,7 +35,7 @@ const WRONG: readonly (readonly [tls: unknown, words: RegExp])[] = [
   [{ rejectUnauthorized: 'false' }, /: tls: rejectUnauthorized must be true or false, got "false" /],
   [{ ca: 'ca.pem' }, /: tls: ca has no PEM block .*; to read a file, set caFile$/],
   [{ caFile: '/nowhere/ca.pem' }, /: tls: caFile \/nowhere\/ca\.pem cannot be read: /],
-  [{ servername: 7 }, /: tls: servername must be a string, got 7$/],
+  [{ servername: 7 }, /: tls: servername must be a host name .*, got 7$/],
 ];
 
 describe('the TLS options of AsyncHTTPClient', () => {

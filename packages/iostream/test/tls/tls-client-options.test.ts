@@ -17,19 +17,11 @@ const UNUSABLE = 'ERR_STREAM_TLS';
 /** [an option that is wrong, the code, the words] */
 const WRONG: readonly (readonly [tls: unknown, code: string, words: RegExp])[] = [
   [{ cafile: 'x' }, USAGE, /^tls: unknown option "cafile": did you mean "caFile"\?$/],
-  [{ servername: 7 }, USAGE, /^tls: servername must be a string, got 7$/],
+  [{ servername: 7 }, USAGE, /^tls: servername must be a host name .*, got 7$/],
   [{ servername: '.a.example' }, USAGE, /^tls: servername must be a host name/],
   [{ sessions: {} }, USAGE, /^tls: sessions must be a TlsSessionCache, got /],
-  [
-    { secureContext: {} },
-    USAGE,
-    /^tls: secureContext must be a context made by tls\.createSecureContext, got /,
-  ],
-  [
-    { secureContext: 'a' },
-    USAGE,
-    /^tls: secureContext must be a context made by tls\.createSecureContext, got /,
-  ],
+  [{ secureContext: {} }, USAGE, /^tls: secureContext must be /],
+  [{ secureContext: 'a' }, USAGE, /^tls: secureContext must be /],
   [{ handshakeTimeoutMs: -1 }, USAGE, /^tls: handshakeTimeoutMs must be a number/],
   [{ handshakeTimeoutMs: '5' }, USAGE, /^tls: handshakeTimeoutMs must be a number/],
   [{ rejectUnauthorized: 0 }, USAGE, /^tls: rejectUnauthorized must be true or false, got 0$/],
