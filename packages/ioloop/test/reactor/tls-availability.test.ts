@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { IOLoop } from '../../src/index.ts';
+import type { NativeBinding } from '../../src/reactor/native-binding.ts';
 import { loadTls, type TlsLoad } from '../../src/reactor/tls-availability.ts';
+import { nativeIt } from '../fixtures/native-case.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -9,20 +11,19 @@ afterEach(() => {
 
 const { reactor } = IOLoop.current();
 
-describe.runIf(reactor !== undefined)('loadTls', () => {
-  const load = (wish: string, nodeOptions = ''): TlsLoad => {
+describe('loadTls', () => {
+  const load = (binding: NativeBinding, wish: string, nodeOptions = ''): TlsLoad => {
     vi.stubEnv('LANDSPOUT_TLS', wish);
     vi.stubEnv('NODE_OPTIONS', nodeOptions);
-    if (reactor === undefined) throw new Error('the portable backend has no reactor');
-    return loadTls(reactor.binding);
+    return loadTls(binding);
   };
 
-  it('selects node:tls if the variable says so', () => {
-    expect(load('node')).toEqual({ reason: 'LANDSPOUT_TLS=node was set' });
+  nativeIt('selects node:tls if the variable says so', (binding) => {
+    expect(load(binding, 'node')).toEqual({ reason: 'LANDSPOUT_TLS=node was set' });
   });
 
-  it('refuses another value of the variable', () => {
-    expect(() => load('nod')).toThrow(
+  nativeIt('refuses another value of the variable', (binding) => {
+    expect(() => load(binding, 'nod')).toThrow(
       expect.objectContaining({
         name: 'LoopUsageError',
         code: 'ERR_LOOP_BACKEND',
@@ -31,8 +32,8 @@ describe.runIf(reactor !== undefined)('loadTls', () => {
     );
   });
 
-  it('refuses to go without native TLS if the variable requires it', () => {
-    expect(() => load('native', '--tls-keylog=keys.log')).toThrow(
+  nativeIt('refuses to go without native TLS if the variable requires it', (binding) => {
+    expect(() => load(binding, 'native', '--tls-keylog=keys.log')).toThrow(
       expect.objectContaining({
         code: 'ERR_LOOP_BACKEND',
         message:
@@ -41,8 +42,8 @@ describe.runIf(reactor !== undefined)('loadTls', () => {
     );
   });
 
-  it('selects node:tls by itself, with the reason, without the variable', () => {
-    expect(load('', '--tls-keylog=keys.log')).toEqual({
+  nativeIt('selects node:tls by itself, with the reason, without the variable', (binding) => {
+    expect(load(binding, '', '--tls-keylog=keys.log')).toEqual({
       reason: 'Node was started with --tls-keylog=keys.log',
     });
   });

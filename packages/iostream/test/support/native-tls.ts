@@ -14,9 +14,6 @@ import { TlsHandshake, type TlsHandshakeEvents } from '../../src/transports/tls-
 import { TlsTransport, type TlsWatcher } from '../../src/transports/tls-transport.ts';
 import { makeCertificates } from './certificates.ts';
 
-/** Whether the streams of this thread use native TLS; tests of its parts are skipped otherwise. */
-export const HAS_NATIVE_TLS = IOLoop.current().tls === 'native';
-
 /** A descriptor that no transport owns, and its addresses. */
 export interface PlainEnd extends TakenDescriptor {
   readonly localAddress: SocketAddress;

@@ -8,14 +8,11 @@ import { promisify } from 'node:util';
 import type { CompliancePair } from '../../src/compliance/index.ts';
 import { NodeTransport, type Transport } from '../../src/transports/index.ts';
 import { TlsTransport } from '../../src/transports/tls-transport.ts';
-import { endBare, HAS_NATIVE_TLS } from './native-tls.ts';
+import { endBare } from './native-tls.ts';
 import { openPair } from './stream-pair.ts';
 
 /** By its descriptor, which nothing but the transport closes. */
 const openFile = promisify(open) as (path: string, flags: string) => Promise<number>;
-
-/** Whether an end over TLS can be told from a connection that was cut: on the native path. */
-export const TLS_CAPABILITIES = { bareEnds: HAS_NATIVE_TLS };
 
 /** The transports of a channel, the client's first. */
 export async function pairOver(channel: string): Promise<CompliancePair> {

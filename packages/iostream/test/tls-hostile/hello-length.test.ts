@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect as netConnect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
-import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
+import { itNatively } from '../support/native-case.ts';
 import { echoServer, host, watchedLoop } from '../support/tls-fixture.ts';
 import { until } from '../support/until.ts';
 import { RECORD } from './support/records.ts';
@@ -15,7 +15,6 @@ beforeAll(() => {
 });
 afterAll(() => own.remove());
 
-const isNative = IOLoop.current().tls === 'native';
 const CLIENT_HELLO = 1;
 const PADDING = 21;
 
@@ -87,7 +86,7 @@ describe('a server whose client announces a long hello', () => {
     return hello;
   };
 
-  it.runIf(isNative).each(Array.from({ length: 21 }, (_, single) => single))(
+  itNatively.each(Array.from({ length: 21 }, (_, single) => single))(
     'refuses 128 KiB before it has received them, with the first %i bytes in records of their own [STR-15]',
     async (single) => {
       const { loop, records } = watchedLoop();
@@ -105,7 +104,7 @@ describe('a server whose client announces a long hello', () => {
     },
   );
 
-  it.runIf(isNative)('refuses one that comes byte by byte in records and in segments [STR-15]', async () => {
+  itNatively('refuses one that comes byte by byte in records and in segments [STR-15]', async () => {
     const { loop } = watchedLoop();
     const { server } = await echoServer({ cert: own.cert, key: own.key }, { loop });
     await using _ = server;

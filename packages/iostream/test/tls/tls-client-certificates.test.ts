@@ -1,5 +1,4 @@
 import { createSecureContext } from 'node:tls';
-import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TCPClient, type TlsServerOptions } from '../../src/index.ts';
 import { type KeptSession, TlsSessionCache } from '../../src/tls/session-cache.ts';
@@ -10,6 +9,7 @@ import {
   makeAuthority,
   makeCertificates,
 } from '../support/certificates.ts';
+import { itNatively } from '../support/native-case.ts';
 import { runSClient } from '../support/openssl-peer.ts';
 import { echoOf, echoServer, host, watchedLoop } from '../support/tls-fixture.ts';
 import { until } from '../support/until.ts';
@@ -73,7 +73,7 @@ describe('TCPServer that demands client certificates', () => {
     },
   );
 
-  it.runIf(IOLoop.current().tls === 'native').each(VERSIONS)(
+  itNatively.each(VERSIONS)(
     'tells a client that it refuses why, by an alert, %s (RFC 8446 §6.2) [NET-06] [STR-15]',
     async (version) => {
       const { loop } = watchedLoop();

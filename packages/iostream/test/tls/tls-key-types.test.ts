@@ -1,6 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IOStream, startTls, TCPClient, TlsServerContext } from '../../src/index.ts';
 import { memoryPair } from '../../src/transports/index.ts';
@@ -10,11 +9,11 @@ import {
   type KeyKind,
   makeAuthority,
 } from '../support/certificates.ts';
+import { itNatively, itOnNode } from '../support/native-case.ts';
 import { runSClient } from '../support/openssl-peer.ts';
 import { echoOf, echoServer, host, watchedLoop } from '../support/tls-fixture.ts';
 
 const KINDS: readonly KeyKind[] = ['ec', 'rsa', 'ed25519'];
-const isNative = IOLoop.current().tls === 'native';
 
 let authority: Authority;
 const issued = new Map<KeyKind, IssuedCertificate>();
@@ -67,8 +66,8 @@ describe('TCPServer and the types of keys', () => {
   });
 });
 
-describe.runIf(isNative)('TCPServer with certificates of several types for one name', () => {
-  it.each(SIGNATURES)(
+describe('TCPServer with certificates of several types for one name', () => {
+  itNatively.each(SIGNATURES)(
     'shows the one of type %s to a client that accepts %s [NET-06]',
     async (kind, signature) => {
       const { server } = await echoServer(several());
@@ -88,20 +87,23 @@ describe.runIf(isNative)('TCPServer with certificates of several types for one n
     },
   );
 
-  it('shows the first with the name, and not one of another type with another name [NET-06]', async () => {
-    const { certFile, keyFile } = authority.issue('other', 'DNS:other.example', 'rsa');
-    const { loop } = watchedLoop();
-    const certificates = [files('ec'), { certFile, keyFile }];
-    const { server } = await echoServer({ certificates }, { loop });
-    await using _ = server;
-    const accepting = ['-sigalgs', 'RSA-PSS+SHA256'];
-    const refused = await runSClient(server.port, ['-servername', 'localhost', ...accepting]);
-    expect(refused.status).not.toBe(0);
-    const { output } = await runSClient(server.port, ['-servername', 'other.example', ...accepting]);
-    expect(output).toContain('subject=CN = other');
-  });
+  itNatively(
+    'shows the first with the name, and not one of another type with another name [NET-06]',
+    async () => {
+      const { certFile, keyFile } = authority.issue('other', 'DNS:other.example', 'rsa');
+      const { loop } = watchedLoop();
+      const certificates = [files('ec'), { certFile, keyFile }];
+      const { server } = await echoServer({ certificates }, { loop });
+      await using _ = server;
+      const accepting = ['-sigalgs', 'RSA-PSS+SHA256'];
+      const refused = await runSClient(server.port, ['-servername', 'localhost', ...accepting]);
+      expect(refused.status).not.toBe(0);
+      const { output } = await runSClient(server.port, ['-servername', 'other.example', ...accepting]);
+      expect(output).toContain('subject=CN = other');
+    },
+  );
 
-  it('fails on a connection that is no descriptor, and says why [NET-06] [STR-14]', async () => {
+  itNatively('fails on a connection that is no descriptor, and says why [NET-06] [STR-14]', async () => {
     const [one, other] = memoryPair();
     await using peer = new IOStream(one);
     const tls = new TlsServerContext(several());
@@ -114,8 +116,8 @@ describe.runIf(isNative)('TCPServer with certificates of several types for one n
   });
 });
 
-describe.runIf(!isNative)('certificates of several types on node:tls', () => {
-  it('are refused by startTls, which leaves the stream as it was [NET-06] [STR-14]', async () => {
+describe('certificates of several types on node:tls', () => {
+  itOnNode('are refused by startTls, which leaves the stream as it was [NET-06] [STR-14]', async () => {
     const [one, other] = memoryPair();
     await using peer = new IOStream(one);
     await using stream = new IOStream(other);
@@ -126,7 +128,7 @@ describe.runIf(!isNative)('certificates of several types on node:tls', () => {
     expect((await stream.readUntil('\n')).toString()).toBe('still here\n');
   });
 
-  it('are refused by a reload, which keeps the old one [NET-06]', async () => {
+  itOnNode('are refused by a reload, which keeps the old one [NET-06]', async () => {
     const { server } = await echoServer(files('ec'));
     await using _ = server;
     expect(() => server.reloadTls(several())).toThrow(expect.objectContaining({ code: 'ERR_STREAM_USAGE' }));

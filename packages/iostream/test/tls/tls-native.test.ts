@@ -1,8 +1,8 @@
 import { createSecureContext } from 'node:tls';
-import { IOLoop } from '@landspout/ioloop';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import type { IOStream, TCPServerOptions } from '../../src/index.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
+import { itNatively as it } from '../support/native-case.ts';
 import { runSClient } from '../support/openssl-peer.ts';
 import { echoLines, echoServer } from '../support/tls-fixture.ts';
 
@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => certificates.remove());
 
-describe.runIf(IOLoop.current().tls === 'native')('TCPServer with native TLS', () => {
+describe('TCPServer with native TLS', () => {
   /** The sockets of Node's that exist while a connection is served. */
   async function nodeSockets(tls: NonNullable<TCPServerOptions['tls']>): Promise<number> {
     const isSocket = (name: string): boolean => name === 'TCPSocketWrap';

@@ -1,9 +1,9 @@
 import { connect } from 'node:tls';
-import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TCPServer, TlsVersion } from '../../src/index.ts';
 import { onSession } from '../../src/tls/node-tls-adapter.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
+import { itNatively } from '../support/native-case.ts';
 import { echoServer, host } from '../support/tls-fixture.ts';
 
 let own: Certificates;
@@ -11,8 +11,6 @@ beforeAll(() => {
   own = makeCertificates();
 });
 afterAll(() => own.remove());
-
-const isNative = IOLoop.current().tls === 'native';
 
 /** A connection of node:tls, which sends any text as the name. @returns a session, and whether one was resumed. */
 function visit(
@@ -65,7 +63,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)(
     });
 
     // node:tls does not compare the names.
-    it.runIf(isNative).each([
+    itNatively.each([
       ['first.example', 'second.example'],
       ['b.example', 'c.example'],
       ['foo ', 'foo'],

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { makeAuthority } from '../support/certificates.ts';
-import { HAS_NATIVE_TLS, nativePair, ownCertificate } from '../support/native-tls.ts';
+import { itNatively as it } from '../support/native-case.ts';
+import { nativePair, ownCertificate } from '../support/native-tls.ts';
 
 /** The certificate of a server as `node:tls` returns it to a client. */
 async function certificateOfNode(options: { cert: Buffer; key: Buffer }): Promise<PeerCertificate> {
@@ -18,7 +19,7 @@ async function certificateOfNode(options: { cert: Buffer; key: Buffer }): Promis
   return certificate;
 }
 
-describe.skipIf(!HAS_NATIVE_TLS)('readNativeTlsInfo', () => {
+describe('readNativeTlsInfo', () => {
   it('reports what was negotiated', async () => {
     const pair = await nativePair();
     expect(pair.a.tls).toMatchObject({

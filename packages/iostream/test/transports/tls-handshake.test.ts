@@ -1,14 +1,14 @@
 import { TLS_BYTES, TLS_COMPLETE } from '@landspout/ioloop/reactor';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { HandshakeQueue } from '../../src/transports/handshake-queue.ts';
 import { TlsFailure } from '../../src/transports/tls-failure.ts';
 import type { TlsHandshake } from '../../src/transports/tls-handshake.ts';
+import { itNatively as it } from '../support/native-case.ts';
 import {
   attach,
   clientContext,
   drainKernel,
   fillKernel,
-  HAS_NATIVE_TLS,
   nativeTls,
   type PlainPair,
   plainPair,
@@ -53,7 +53,7 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe.skipIf(!HAS_NATIVE_TLS)('TlsHandshake', () => {
+describe('TlsHandshake', () => {
   it('completes on both sides, and hands the descriptors over', async () => {
     const pair = await attachedPair({ alpnProtocols: ['http/1.1'] }, { alpnProtocols: ['h2', 'http/1.1'] });
     const [ours, theirs] = [shakeHands(pair.client), shakeHands(pair.server)];

@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { connect, TLSSocket } from 'node:tls';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
 import { RecordedEnd } from '../../src/compliance/transport-suite.ts';
 import { TlsFailure } from '../../src/transports/tls-failure.ts';
 import type { TlsTransport } from '../../src/transports/tls-transport.ts';
+import { itNatively as it } from '../support/native-case.ts';
 import {
   drainKernel,
   fillKernel,
-  HAS_NATIVE_TLS,
   type NativePair,
   type NativePairOptions,
   nativePair,
@@ -78,7 +78,7 @@ function sendRaw({ slot, generation }: TlsTransport, bytes: string): void {
   nativeTls().reactor.binding.sendLatin1(slot, generation, bytes, 0);
 }
 
-describe.skipIf(!HAS_NATIVE_TLS)('TlsTransport', () => {
+describe('TlsTransport', () => {
   it.each([1, 32])('carries %i MiB both ways at once to readers that pause', (megabytes) =>
     withEnds(async ({ a, b }) => {
       const expected = patterned(megabytes * MiB);

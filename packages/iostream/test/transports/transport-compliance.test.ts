@@ -17,17 +17,18 @@ import {
   type Transport,
   TransportDuplex,
 } from '../../src/transports/index.ts';
-import { HAS_NATIVE_TLS, nativePair } from '../support/native-tls.ts';
+import { itNatively } from '../support/native-case.ts';
+import { nativePair } from '../support/native-tls.ts';
 import {
   pairOfSockets,
   pairOver as pairOverChannel,
   pairOverFifo,
-  TLS_CAPABILITIES,
   turned,
 } from '../support/transport-pairs.ts';
 
 const loop = IOLoop.current();
 const framework = { describe, it };
+const natively = { describe, it: itNatively };
 
 type Listen = (target: ListenTarget, onConnection: (transport: Transport) => void) => Promise<Listener>;
 /** Of what the tests open themselves; inherited listeners have tests of their own. */
@@ -116,25 +117,20 @@ transportCompliance(
   ONE_WAY,
 );
 
-transportCompliance('transport over TLS', framework, () => pairOverChannel('TLS'), TLS_CAPABILITIES);
-transportCompliance(
-  'transport over TLS, the server writing',
-  framework,
-  async () => turned(await pairOverChannel('TLS')),
-  TLS_CAPABILITIES,
+transportCompliance('transport over TLS', framework, () => pairOverChannel('TLS'));
+transportCompliance('transport over TLS, the server writing', framework, async () =>
+  turned(await pairOverChannel('TLS')),
 );
 
-if (HAS_NATIVE_TLS) {
-  const bare = { bareEnds: true };
-  transportCompliance('TlsTransport', framework, () => nativePair(), bare);
-  transportCompliance(
-    'TlsTransport, the server writing',
-    framework,
-    async () => turned(await nativePair()),
-    bare,
-  );
-  transportCompliance('TlsTransport with TLS 1.2', framework, () => nativePair({ server: TLS_1_2 }), bare);
-}
+const bare = { bareEnds: true };
+transportCompliance('TlsTransport', natively, () => nativePair(), bare);
+transportCompliance(
+  'TlsTransport, the server writing',
+  natively,
+  async () => turned(await nativePair()),
+  bare,
+);
+transportCompliance('TlsTransport with TLS 1.2', natively, () => nativePair({ server: TLS_1_2 }), bare);
 
 transportCompliance(
   'node transport over a socket that ends with its peer',
