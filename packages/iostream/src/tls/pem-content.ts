@@ -66,7 +66,7 @@ export function nameOf({ option, file }: PemContent): string {
   return file === undefined ? option : `${option}File ${file}`;
 }
 
-/** The error for text that cannot be used. @param problem - must not contain the text. */
+/** The error for unusable text. @param problem - must not contain the text. */
 export function unusable(problem: string, options?: ErrorOptions): StreamConnectError {
   return new StreamConnectError('ERR_STREAM_TLS', `tls: ${problem}`, options);
 }

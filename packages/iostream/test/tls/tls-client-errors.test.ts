@@ -104,7 +104,7 @@ describe('a TCPClient that refuses the certificate of a server', () => {
     });
   });
 
-  it('says who has issued the certificate, and how to trust it [NET-06]', async () => {
+  it('names the issuer of the certificate, and says how to trust it [NET-06]', async () => {
     expect(await refusalOf(good, {})).toMatchObject({
       code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
       message: expect.stringMatching(

@@ -77,7 +77,7 @@ describe('TCPClient without authorities of its own', () => {
     expect({ said, errors }).toEqual({ said: 'trusted', errors: '' });
   });
 
-  it('warns of a file in NODE_EXTRA_CA_CERTS that cannot be read, and goes on without [NET-06]', async () => {
+  it('warns of a file in NODE_EXTRA_CA_CERTS that is unreadable, and goes on without [NET-06]', async () => {
     const { said, errors } = await runClient({ env: { NODE_EXTRA_CA_CERTS: join(folder, 'missing.pem') } });
     expect(said).toBe(REFUSED);
     expect(errors).toMatch(/Warning: Ignoring extra certs from `.*missing\.pem`, load failed: /);

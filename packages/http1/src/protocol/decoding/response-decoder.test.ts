@@ -61,7 +61,7 @@ describe('ResponseDecoder', () => {
     expect(decoder.next()).toBe(END);
   });
 
-  /** Decodes a response to a GET whose connection ends in a way that cannot be trusted. */
+  /** Decodes a response to a GET whose connection has an end that may be forged. */
   function decodeCut(response: string): { readonly body: string; readonly failure: unknown } {
     const decoder = new ResponseDecoder();
     decoder.expect('GET');
@@ -83,7 +83,7 @@ describe('ResponseDecoder', () => {
     ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello', 'hello'],
     ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n', 'hello'],
   ])(
-    'refuses a body with %s after an end that cannot be trusted (RFC 9112 §9.8)',
+    'refuses a body with %s after an end that may be forged (RFC 9112 §9.8)',
     (_framing, response, body) => {
       const decoded = decodeCut(response);
       expect(decoded).toMatchObject({

@@ -89,7 +89,7 @@ export class TlsServerContext {
   }
 
   /**
-   * Prepares handshakes on `loop`, so that certificates that cannot be used there are refused before the first of them.
+   * Prepares handshakes on `loop`, so that certificates that are unusable there are refused before the first of them.
    *
    * @throws StreamUsageError `ERR_STREAM_USAGE` if the certificates have several types of keys and `loop` uses node:tls;
    *   StreamConnectError `ERR_STREAM_TLS` if OpenSSL refuses the certificates or options.
