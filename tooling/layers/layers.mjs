@@ -11,7 +11,7 @@ export const LAYERS = [
   ['http1'],
   ['httpserver', 'httpclient'],
   ['web', 'topics'],
-  ['websocket'],
+  ['websocket', 'topics-redis'],
   ['landspout'],
 ];
 

@@ -66,6 +66,12 @@ export type { JournalBackplaneOptions, JournalDurability } from './journal/journ
 export type { StoreLimits } from './logs/log-store.ts';
 export { MemoryBackplane, type MemoryBackplaneOptions } from './memory/memory-backplane.ts';
 
+// For backplanes of other packages.
+
+export { recordBytes } from './backplane/backplane.ts';
+export { newEpoch } from './cursor.ts';
+export { frozen } from './record.ts';
+
 // Names and cursors from outside.
 
 export { isCursor } from './cursor.ts';

@@ -1,0 +1,47 @@
+/**
+ * One end of the channel for messages between a parent and one of its children, for one name. Messages arrive whole, in
+ * order, and once. They do not use the channel of `process.send`.
+ */
+export interface MessageDoor {
+  /** The name that both ends have opened. */
+  readonly name: string;
+  /** The task of the child, in the parent and in the child. */
+  readonly taskId: number;
+  /** Bytes of the messages that wait to be sent. */
+  readonly queuedBytes: number;
+  /**
+   * Queues a message; all messages of one turn of the loop leave together.
+   *
+   * @param message - at most {@link MAX_MESSAGE_BYTES}. Its bytes belong to the door until `false` is returned or they
+   *   have left, so do not change them.
+   * @param isUrgent - queues it even if the queue is full, for the few messages that have to arrive.
+   * @returns false if more than `maxQueuedBytes` wait already, or the door is closed: the message was not queued. The
+   *   handler's `drained` is called when there is room again.
+   */
+  send(message: Uint8Array, isUrgent?: boolean): boolean;
+  /** Keeps the process alive until {@link unref}. At first the door does not. */
+  ref(): void;
+  unref(): void;
+  /** Sends what waits, and closes the door. The handler is notified of nothing more; that of the other end gets `closed`. */
+  close(): void;
+}
+
+/** Notified of what comes through a door. Called synchronously; none may throw: an error is logged, and closes the door. */
+export interface DoorHandler {
+  /** @param message - belongs to the handler. It may be a view of a larger buffer. */
+  message(message: Uint8Array): void;
+  /** Called after `send` has returned false, when half of the queue has left. */
+  drained(): void;
+  /**
+   * Called once; nothing follows.
+   *
+   * @param reason - `ended`: the other process has ended, or its channel is broken; `closed`: the other end has closed
+   *   the door; `refused`: the other process has no door of this name.
+   */
+  closed(reason: DoorEnd): void;
+}
+
+export type DoorEnd = 'ended' | 'closed' | 'refused';
+
+/** Longest message: longer ones are a mistake of the caller. */
+export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;

@@ -1,0 +1,16 @@
+import { createHash } from 'node:crypto';
+
+/** A script that Redis runs as one step. */
+export class LuaScript {
+  readonly name: string;
+  readonly source: string;
+  /** SHA-1 of the source, in hexadecimal digits, as EVALSHA expects it. */
+  readonly sha1: string;
+
+  /** @param name - for messages. */
+  constructor(name: string, source: string) {
+    this.name = name;
+    this.source = source;
+    this.sha1 = createHash('sha1').update(source).digest('hex');
+  }
+}
