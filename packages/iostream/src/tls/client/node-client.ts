@@ -1,5 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import type { ClockTimer, IOLoop } from '@landspout/ioloop';
 import type { StreamConnectError } from '../../errors.ts';
 import type { Transport } from '../../transport.ts';
@@ -17,6 +18,7 @@ import {
 } from './client-failure.ts';
 import { ClientSessions } from './client-sessions.ts';
 import type { TlsClientSettings } from './client-settings.ts';
+import { isCertificateFor, type ServerIdentity } from './server-identity.ts';
 import { sessionCertificate } from './session-certificate.ts';
 
 /** Performs the client's side of a handshake with node:tls, on a transport of any kind. */
@@ -121,6 +123,7 @@ function openTls(
       // Node would destroy the connection before the certificate can be read; `refusalOf` refuses it instead. Node would
       // also ignore sessions that were not issued through node:tls.
       rejectUnauthorized: false,
+      checkServerIdentity: (_, certificate) => nameProblem(certificate, server),
       ...(server.servername === '' ? {} : { servername: server.servername }),
       ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnProtocols }),
       ...(sessions.offered === undefined ? {} : { session: sessions.offered }),
@@ -130,6 +133,20 @@ function openTls(
     socket.destroy();
     throw handshakeFailure(cause as Error, peer);
   }
+}
+
+/**
+ * Why the certificate of the server is not for the name or address that is expected; `undefined` if it is. Node calls it
+ * if the chain verifies, except for a resumed session, whose server was verified when it issued the session.
+ *
+ * @param certificate - without fields if the server has presented none. On Node 20, `getPeerX509Certificate` would remove
+ *   the certificate from the connection.
+ */
+function nameProblem({ raw }: Partial<PeerCertificate>, server: ServerIdentity): Error | undefined {
+  if (raw !== undefined && isCertificateFor(new X509Certificate(raw), server)) return undefined;
+  // Only the code is used: `refusedCertificate` has the message.
+  const code = 'ERR_TLS_CERT_ALTNAME_INVALID';
+  return Object.assign(new Error('the certificate has another name'), { code });
 }
 
 /** The error for a server whose certificate does not verify or has another name; `undefined` if nothing is wrong. */

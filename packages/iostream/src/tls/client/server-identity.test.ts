@@ -1,5 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { serverIdentity } from './server-identity.ts';
+import { isCertificateFor, serverIdentity } from './server-identity.ts';
 
 describe('serverIdentity', () => {
   it.each([
@@ -36,5 +37,35 @@ describe('serverIdentity', () => {
         message: expect.stringContaining('servername must be a host name'),
       }),
     );
+  });
+});
+
+/** A certificate (DER) with the common name `common.example` and no other name. */
+const COMMON_NAME_ONLY = Buffer.from(
+  'MIHsMIGfAhQeLuTFwGYJpNxUH3NpxegJFUAuODAFBgMrZXAwGTEXMBUGA1UEAwwOY29tbW9uLmV4YW1wbGUwHhcNMjYxMTMwMTkw' +
+    'OTIxWhcNMzYxMTI3MTkwOTIxWjAZMRcwFQYDVQQDDA5jb21tb24uZXhhbXBsZTAqMAUGAytlcAMhAAu9r55cGSHqW+YF47+21gim' +
+    't8P0MQRQt1sABE6bPsL4MAUGAytlcANBAHZjr16UOO0mYuK1pQ3g8wNZxMCTSE70QN7W7Q0HdiWCi5AQgNbSzuNqgj5cgom07mI6' +
+    'vSeMP+u4v35ZcvvcZAs=',
+  'base64',
+);
+
+describe('isCertificateFor', () => {
+  const certificate = new X509Certificate(COMMON_NAME_ONLY);
+  const isFor = (name: string) => isCertificateFor(certificate, serverIdentity(name));
+
+  it('compares the common name of a certificate without other names', () => {
+    expect(isFor('common.example')).toBe(true);
+    expect(isFor('other.example')).toBe(false);
+    expect(isFor('192.0.2.1')).toBe(false);
+  });
+
+  it('is false if the common name is not text', () => {
+    const der = Buffer.from(COMMON_NAME_ONLY);
+    // The type of the issuer's and the subject's name: a sequence instead of a UTF-8 string.
+    for (let at = der.indexOf('common.example'); at >= 0; at = der.indexOf('common.example', at + 1))
+      der[at - 2] = 0x30;
+    const odd = new X509Certificate(der);
+    expect(() => odd.checkHost('common.example')).toThrow('Operation failed');
+    expect(isCertificateFor(odd, serverIdentity('common.example'))).toBe(false);
   });
 });

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { shownValue } from '@landspout/ioloop/errors';
@@ -41,3 +42,21 @@ export function serverIdentity(name: unknown): ServerIdentity {
     `servername must be a host name of 1 to ${MAX_NAME_CHARS} characters or a numeric address, got ${shownValue(name)}`,
   );
 }
+
+/**
+ * Whether a certificate is for the server that a client expects, by the same checks of OpenSSL as in native TLS: an
+ * address matches only addresses, a wildcard stands for one whole label (RFC 9525 §6.3), and the common name counts only
+ * if the certificate has no DNS name.
+ */
+export function isCertificateFor(certificate: X509Certificate, server: ServerIdentity): boolean {
+  const { host, isAddress } = server;
+  try {
+    const match = isAddress ? certificate.checkIP(host) : certificate.checkHost(host, HOST_CHECK);
+    return match !== undefined;
+  } catch {
+    // OpenSSL cannot compare a name whose type is not that of text. It is no match, as in OpenSSL's own verification.
+    return false;
+  }
+}
+
+const HOST_CHECK = { partialWildcards: false } as const;
