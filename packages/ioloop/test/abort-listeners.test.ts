@@ -14,7 +14,7 @@ import {
   WaitIterator,
   withTimeout,
 } from '../src/index.ts';
-import { VirtualClock } from '../src/testing.ts';
+import { VirtualClock } from '../src/testing/index.ts';
 
 /** One kind of wait: how one begins, and what lets all that have begun end well. */
 interface Wait {

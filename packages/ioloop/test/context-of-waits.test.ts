@@ -14,7 +14,7 @@ import {
   WaitIterator,
   withTimeout,
 } from '../src/index.ts';
-import { VirtualClock } from '../src/testing.ts';
+import { VirtualClock } from '../src/testing/index.ts';
 
 const storage = new AsyncLocalStorage<string>();
 

@@ -15,7 +15,7 @@ import {
   WaitIterator,
 } from '../src/index.ts';
 import { ProcessSupervisor } from '../src/processes/index.ts';
-import { VirtualClock } from '../src/testing.ts';
+import { VirtualClock } from '../src/testing/index.ts';
 
 const shown = (value: unknown) => inspect(value, { breakLength: Number.POSITIVE_INFINITY });
 

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it, vi } from 'vitest';
 import type { Logger } from '../src/index.ts';
 import { RateLimitedLog } from '../src/reactor/index.ts';
-import { VirtualClock } from '../src/testing.ts';
+import { VirtualClock } from '../src/testing/index.ts';
 
 describe('RateLimitedLog', () => {
   /** A log whose minute passes when the test says so, and what it has written. */

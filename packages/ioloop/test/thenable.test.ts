@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Future, IOLoop, PeriodicCallback } from '../src/index.ts';
 import { callReporting, Deadline, DeadlineWheel, isThenable, reportRejection } from '../src/reactor/index.ts';
-import { VirtualClock } from '../src/testing.ts';
+import { VirtualClock } from '../src/testing/index.ts';
 import { recordLogger, turn } from './coroutines/waits.ts';
 import { nativeIt } from './fixtures/native-case.ts';
 

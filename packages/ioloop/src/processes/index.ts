@@ -36,6 +36,13 @@ export { type SharedSecret, sharedSecret } from './messages/shared-secret.ts';
 export { announceListening, explainAddressInUse } from './messages/task-readiness.ts';
 export type { TaskListener } from './messages/task-record.ts';
 
+// Binary messages between parent and child.
+
+export type { DoorOptions } from './doors/door-options.ts';
+export { type DoorEnd, type DoorHandler, MAX_MESSAGE_BYTES, type MessageDoor } from './doors/message-door.ts';
+export { isTaskChild, openDoor } from './doors/open-door.ts';
+export { serveDoor } from './supervisor/serve-door.ts';
+
 // Errors.
 
 export {

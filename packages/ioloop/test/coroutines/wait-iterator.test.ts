@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { sleep, WaitIterator, type WaitOutcome } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 import { deferred, turn, USAGE } from './waits.ts';
 
 describe('WaitIterator', () => {

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { withTimeout } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 import { deferred, recordLogger, turn, USAGE } from './waits.ts';
 
 const EXPIRED = expect.objectContaining({ name: 'LoopTimeoutError', code: 'ERR_LOOP_TIMEOUT' });

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { coroutine, multi, sleep, WaitIterator, withTimeout } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 import { deferred, recordLogger, turn, USAGE } from './waits.ts';
 
 const WRONG_OPTIONS: readonly unknown[] = [null, 5, 'text', true];

@@ -2,7 +2,7 @@ import { threadId } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { InlineExecutor } from '../../src/executors/inline-executor.ts';
 import { transfer } from '../../src/executors/task-function.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 import { TASKS, task } from './fixtures/held-task.ts';
 
 describe('InlineExecutor', () => {

@@ -8,7 +8,7 @@ import {
   type ThreadPoolExecutorOptions,
 } from '../../src/executors/thread-pool-executor.ts';
 import type { Logger } from '../../src/logger.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 import { HeldTask, TASKS, task } from './fixtures/held-task.ts';
 
 /** Longer than a busy machine takes. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { IOLoop, type Logger, PeriodicCallback } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 
 /** Runs ten periods of 100 ms. @returns when it was called, and what was logged. */
 async function runWith(random: () => number): Promise<{ times: number[]; errors: unknown[] }> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Event } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 
 describe('Event', () => {
   it('lets every waiter pass once it is set, and none after it is cleared [LOCK-02]', async () => {

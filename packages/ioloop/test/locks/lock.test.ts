@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Lock } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 
 describe('Lock', () => {
   it('lets one in at a time, first come, first served [LOCK-04]', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BoundedSemaphore, Semaphore } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 
 describe.each([
   ['Semaphore', Semaphore],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Clock, consoleLogger } from '../../src/index.ts';
 import { Deadline, DeadlineWheel } from '../../src/reactor/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 
 function setUp(tickMs = 100) {
   const clock = new VirtualClock();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { IOLoop, type Logger } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 
 interface LoggedError {
   readonly details: { readonly error?: unknown };

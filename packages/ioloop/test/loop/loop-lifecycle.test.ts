@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ExecutorTask, ThreadPoolExecutor } from '../../src/executors/index.ts';
 import { IOLoop } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 

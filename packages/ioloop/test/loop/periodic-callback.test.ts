@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { IOLoop, PeriodicCallback } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 
 function setUp() {
   const clock = new VirtualClock();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { IOLoop } from '../../src/loop/io-loop.ts';
 import { RENEWAL_MS } from '../../src/processes/messages/renewed-secret.ts';
 import { sharedSecret } from '../../src/processes/messages/shared-secret.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 import { type Line, RunningProgram } from './fixtures/running-program.ts';
 import { Supervised } from './fixtures/supervised.ts';
 

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { type ItemOrder, LifoQueue, PriorityQueue, Queue } from '../../src/index.ts';
-import { VirtualClock } from '../../src/testing.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
 
 describe('Queue', () => {
   it('hands items out in the order of arrival, and counts what it holds [Q-01]', async () => {

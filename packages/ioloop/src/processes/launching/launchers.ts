@@ -1,10 +1,10 @@
 // Starts child processes with their listeners, in a different way for each backend. supervisor/ decides when a child is
 // started or restarted.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import type { Cluster } from 'node:cluster';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { SystemError } from '../../errors.ts';
 import type { NativeBinding } from '../../reactor/native-binding.ts';
 import { type TaskListener, type TaskRecord, toEnvironment } from '../messages/task-record.ts';
@@ -21,13 +21,18 @@ export interface LaunchPlan {
   readonly requests: readonly ListenRequest[];
 }
 
+/** A child process that was started, or could not be started. */
+export interface LaunchedChild {
+  /** If the start has failed, its pid is `undefined`, and it emits `error` later. */
+  readonly process: ChildProcess;
+  /** The parent's end of the socket for message doors; `undefined` if the start has failed. */
+  readonly doorSocket: Socket | undefined;
+}
+
 /** Starts the children and passes them their listeners. */
 export interface ChildLauncher {
-  /**
-   * Starts the child of one task. Throws, or returns a process whose pid is `undefined` and which later emits `error`,
-   * if the start fails.
-   */
-  launch(taskId: number): ChildProcess;
+  /** Starts the child of one task. May throw if the start fails. */
+  launch(taskId: number): LaunchedChild;
   /** Releases the listeners of a task for which no child will be started any more. */
   release(taskId: number): void;
 }
@@ -46,10 +51,14 @@ export async function openLauncher(
 }
 
 /**
- * The descriptors of a child that precede its listeners: standard input, output and error, and the channel to its
- * parent.
+ * The descriptors of a child that precede its listeners: standard input, output and error, the channel of
+ * `process.send`, and the socket for message doors. Node sets close-on-exec for all of them when the child starts, so
+ * processes that the child starts do not inherit them.
  */
-const STDIO = ['inherit', 'inherit', 'inherit', 'ipc'] as const;
+const STDIO = ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'] as const;
+
+/** The position of the socket for message doors in {@link STDIO}. */
+const DOOR = STDIO.indexOf('pipe');
 
 /** Starts children on the native backend. They inherit the listeners that the parent holds. */
 class SpawnLauncher implements ChildLauncher {
@@ -66,18 +75,19 @@ class SpawnLauncher implements ChildLauncher {
     return new SpawnLauncher(plan, await HeldListeners.open(binding, plan.requests, plan.count));
   }
 
-  launch(taskId: number): ChildProcess {
+  launch(taskId: number): LaunchedChild {
     const { file, args, execArgv, env } = this.#plan.program;
     const held = this.#held.of(taskId);
     // The numbers of the descriptors in the child are their positions in `stdio`.
     let next: number = STDIO.length;
     const listeners = held.map((fds) => ({ fd: fds.map(() => next++) }));
     const inspect = usesInspector(execArgv) ? [`--inspect-port=${inspectPortOf(taskId)}`] : [];
-    return spawn(process.execPath, [...execArgv, ...inspect, file, ...args], {
+    const child = spawn(process.execPath, [...execArgv, ...inspect, file, ...args], {
       stdio: [...STDIO, ...held.flat()],
-      env: { ...process.env, ...env, ...toEnvironment(recordOf(this.#plan, taskId, listeners)) },
+      env: { ...process.env, ...env, ...toEnvironment(recordOf(this.#plan, taskId, listeners, DOOR)) },
       windowsHide: true,
     });
+    return launched(child, DOOR);
   }
 
   release(taskId: number): void {
@@ -120,24 +130,36 @@ class ClusterLauncher implements ChildLauncher {
     return new ClusterLauncher(cluster, plan, await choosePorts(plan.requests));
   }
 
-  launch(taskId: number): ChildProcess {
+  launch(taskId: number): LaunchedChild {
     const { file, args, execArgv, env } = this.#plan.program;
+    const { stdio: before, silent } = this.#cluster.settings;
+    const stdio = [...stdioOf(before, silent), 'pipe' as const];
+    const door = stdio.length - 1;
     this.#cluster.setupPrimary({
+      stdio,
       exec: file,
       args: [...args],
       execArgv: [...execArgv],
       inspectPort: inspectPortOf(taskId),
       windowsHide: true,
     });
-    const record = toEnvironment(recordOf(this.#plan, taskId, this.#listeners));
+    const record = toEnvironment(recordOf(this.#plan, taskId, this.#listeners, door));
     const worker = this.#cluster.fork({ ...env, ...record });
+    this.#cluster.setupPrimary({ stdio: before }); // as it was, for workers that the program starts itself
     worker.on('error', () => {}); // the process emits the same error, which is handled there
-    return worker.process;
+    return launched(worker.process, door);
   }
 
   release(): void {
     // Node closes the listener by itself.
   }
+}
+
+/** The descriptors that a worker of node:cluster gets with the program's own settings. */
+function stdioOf(stdio: StdioOptions | undefined, silent = false): Exclude<StdioOptions, string> {
+  if (typeof stdio === 'object') return stdio;
+  const each = stdio ?? (silent ? 'pipe' : 'inherit');
+  return [each, each, each, 'ipc'];
 }
 
 /** Binds all addresses before it closes any, so that no two requests get the same port. */
@@ -183,6 +205,19 @@ async function closeAll(servers: readonly Server[]): Promise<void> {
 }
 
 /** Returns the record that is passed to the child of a task. */
-function recordOf(plan: LaunchPlan, id: number, listeners: readonly TaskListener[]): TaskRecord {
-  return { parent: process.pid, id, count: plan.count, stopTimeoutMs: plan.stopTimeoutMs, listeners };
+function recordOf(
+  { count, stopTimeoutMs }: LaunchPlan,
+  id: number,
+  listeners: readonly TaskListener[],
+  door: number,
+): TaskRecord {
+  return { parent: process.pid, id, count, stopTimeoutMs, listeners, door };
+}
+
+/** @param door - the position of the socket for message doors. */
+function launched(child: ChildProcess, door: number): LaunchedChild {
+  // Node leaves out all sockets if there are too many descriptors for the new process.
+  const { stdio } = child as { readonly stdio: ArrayLike<unknown> | undefined };
+  const doorSocket = child.pid === undefined ? undefined : (stdio?.[door] as Socket | undefined);
+  return { process: child, doorSocket };
 }

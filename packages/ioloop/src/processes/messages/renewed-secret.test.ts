@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { VirtualClock } from '../../testing.ts';
+import { VirtualClock } from '../../testing/index.ts';
 import { RENEWAL_MS, RenewedSecret } from './renewed-secret.ts';
 
 const keysOf = (secret: RenewedSecret) =>

@@ -15,6 +15,8 @@ export interface TaskRecord {
   /** How long the child may take to end after it is asked to stop or its parent has died. */
   readonly stopTimeoutMs: number;
   readonly listeners: readonly TaskListener[];
+  /** The descriptor of the child's socket for message doors. Absent if the parent runs an older version. */
+  readonly door?: number;
 }
 
 const ID = 'LANDSPOUT_TASK_ID';

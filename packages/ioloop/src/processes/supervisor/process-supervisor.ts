@@ -10,6 +10,7 @@ import { OpenQuestions } from '../messages/questions.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { describeExit, restartOneByOne } from './rolling-restart.ts';
 import { SecretSender } from './secret-sender.ts';
+import { parentDoors } from './serve-door.ts';
 import { type SupervisedChild, SupervisedTask } from './supervised-task.ts';
 import {
   ASK_OPTIONS,
@@ -254,16 +255,21 @@ export class ProcessSupervisor {
    *   the child.
    */
   #spawn(task: SupervisedTask, keep: (child: TaskChild) => void): TaskChild {
-    const process = (this.#launcher as ChildLauncher).launch(task.id);
-    const startedAt = this.#loop.clock.now();
-    const child = new TaskChild(process, {
-      exited: (one, exit) => this.#exited(task, one, this.#loop.clock.now() - startedAt, exit),
+    const launched = (this.#launcher as ChildLauncher).launch(task.id);
+    const { clock } = this.#loop;
+    const startedAt = clock.now();
+    const child = new TaskChild(launched, this.#loop, {
+      exited: (one, exit) => this.#exited(task, one, clock.now() - startedAt, exit),
       message: (one, message) => this.#tell(() => this.#hooks.onMessage?.(task.describe(one), message)),
       answered: (id, value) => this.#questions.answered(id, value),
       refused: (message) => {
         task.refusal = message;
       },
       secretRequested: (one) => this.#secrets.requested(one),
+      doorOpened: (one, channel, number, name) => {
+        const describe = () => task.describe(one);
+        parentDoors.opened({ taskId: task.id, channel, clock, describe }, number, name);
+      },
     });
     keep(child);
     if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(task.describe(child)));

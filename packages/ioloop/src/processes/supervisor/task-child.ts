@@ -1,4 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { Clock } from '../../clock.ts';
+import type { Logger } from '../../logger.ts';
+import { DoorChannel } from '../doors/door-channel.ts';
+import type { LaunchedChild } from '../launching/launchers.ts';
 import { type TaskMessage, type TaskWord, taskWordOf } from '../messages/task-channel.ts';
 
 /** How a child ended. */
@@ -22,6 +27,13 @@ export interface TaskChildEvents {
   refused(message: string): void;
   /** Called if the child requests the secret that all children share. */
   secretRequested(child: TaskChild): void;
+  /** Called if the child opens a message door. */
+  doorOpened(child: TaskChild, channel: DoorChannel, number: number, name: string): void;
+}
+
+export interface TaskChildLoop {
+  readonly clock: Pick<Clock, 'setTimeout'>;
+  readonly logger: Logger;
 }
 
 /** A process that was started for a task. */
@@ -36,14 +48,17 @@ export class TaskChild {
   /** True while the channel is full: further messages would queue without a limit. */
   #congested = false;
 
-  constructor(process: ChildProcess, events: TaskChildEvents) {
+  /** @param loop - provides the timers and the logger of the channel for message doors. */
+  constructor({ process, doorSocket }: LaunchedChild, loop: TaskChildLoop, events: TaskChildEvents) {
     this.#process = process;
     this.#events = events;
+    const channel = doorSocket === undefined ? undefined : this.#openChannel(doorSocket, loop);
     this.ready = new Promise((resolve) => {
       process.on('message', (message) => this.#heard(message, resolve));
     });
     this.ended = new Promise((resolve) => {
       const exited = (exit: ProcessExit): void => {
+        channel?.processEnded(loop.clock);
         events.exited(this, exit);
         resolve(exit);
       };
@@ -83,6 +98,15 @@ export class TaskChild {
   /** Sends a word of ours, even if the channel is full: for the few that must not be lost. */
   tell(landspout: TaskWord): void {
     if (this.#process.connected) this.#process.send({ landspout } satisfies TaskMessage, () => {});
+  }
+
+  #openChannel(socket: Socket, { logger }: TaskChildLoop): DoorChannel {
+    const channel = new DoorChannel(socket, {
+      peer: `the child ${this.pid}`,
+      logger: () => logger,
+      opened: (number, name) => this.#events.doorOpened(this, channel, number, name),
+    });
+    return channel;
   }
 
   #heard(message: unknown, ready: () => void): void {

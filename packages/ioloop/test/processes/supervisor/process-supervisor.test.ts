@@ -237,7 +237,7 @@ describe('ProcessSupervisor', () => {
         grandchild: { taskId: null },
       });
       const { listeners } = heard.task as { listeners: object[] };
-      if (isNative) expect(listeners).toEqual([{ fd: [4] }, { fd: [5] }]);
+      if (isNative) expect(listeners).toEqual([{ fd: [5] }, { fd: [6] }]);
       else for (const one of listeners) expect(one).toMatchObject({ host: '127.0.0.1', cluster: true });
       expect(heard.closeOnExec).toEqual(isNative ? [true, true] : []);
     }

@@ -1,11 +1,5 @@
-/**
- * Helpers for testing programs that use the loop.
- *
- * @packageDocumentation
- */
-
-import type { Clock, ClockTimer } from './clock.ts';
-import { INSPECT, inspection } from './inspection.ts';
+import type { Clock, ClockTimer } from '../clock.ts';
+import { INSPECT, inspection } from '../inspection.ts';
 
 /** A clock that stands still until a test advances it. */
 export class VirtualClock implements Clock {
