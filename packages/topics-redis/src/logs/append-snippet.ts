@@ -1,0 +1,136 @@
+import { recordBytes } from '@landspout/topics';
+
+/**
+ * Lua that scripts begin with: functions that read and write the log of a topic or run. All keys are of one log.
+ *
+ * What is known of a log beside its records is in the hash `meta`: `v` version of the format, `epoch`, `last` id of the
+ * newest entry, `cut` highest id that was trimmed, `first` id of the oldest entry (empty if there is none), `n` and
+ * `bytes` of the records that are kept, `age` longest time that they are kept, `rev` number of revocations, `del` number
+ * of deletions, `pv` number of changes of presence.
+ *
+ * Ids are given here and not by XADD, because a log may outlive its stream, and its ids must go on rising.
+ *
+ * A log whose state has `isNewer` must not be written: the script returns {'newer', log.version} before it writes.
+ * Other scripts begin their reply with another word.
+ *
+ * Scripts must write with a command that Redis refuses when its memory is full (HSET, XADD) first: only then does a
+ * script that is refused change nothing.
+ */
+export const LOG_SNIPPET = `
+local FORMAT_VERSION = 1
+local RECORD_OVERHEAD_BYTES = ${recordBytes('', undefined)}
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- The time of Redis in milliseconds.
+local function nowMs()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- The milliseconds and the sequence number of an id.
+local function idParts(id)
+  local ms, sequence = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(sequence)
+end
+
+-- Negative: the first id is before the second.
+local function compareIds(a, b)
+  local aMs, aSequence = idParts(a)
+  local bMs, bSequence = idParts(b)
+  if aMs ~= bMs then return aMs - bMs end
+  return aSequence - bSequence
+end
+
+-- Returns the state of a log, or nil if there is none.
+local function loadLog(logKey, metaKey)
+  local fields = redis.call('HMGET', metaKey, 'v', 'epoch', 'last', 'cut', 'first', 'n', 'bytes')
+  if not fields[2] then return nil end
+  return {
+    key = logKey,
+    meta = metaKey,
+    version = fields[1],
+    isNewer = tonumber(fields[1]) > FORMAT_VERSION,
+    epoch = fields[2],
+    last = fields[3],
+    cut = fields[4],
+    first = fields[5] or '',
+    n = tonumber(fields[6]),
+    bytes = tonumber(fields[7]),
+  }
+end
+
+-- Returns the state of a log, which begins with this epoch if there is none.
+local function openLog(logKey, metaKey, epoch)
+  local log = loadLog(logKey, metaKey)
+  if log then return log end
+  redis.call('HSET', metaKey, 'v', FORMAT_VERSION, 'epoch', epoch, 'last', '0-0', 'cut', '0-0', 'n', 0, 'bytes', 0)
+  -- Records without their state are of an epoch that is lost.
+  redis.call('DEL', logKey)
+  return loadLog(logKey, metaKey)
+end
+
+-- Writes what appendEntry and trimLog have changed.
+local function saveLog(log)
+  redis.call('HSET', log.meta, 'last', log.last, 'cut', log.cut, 'first', log.first,
+    'n', text(log.n), 'bytes', text(log.bytes))
+end
+
+-- Appends an entry, sets log.before to the id before it, and returns its id. Count: 1 for a record, 0 for an end.
+local function appendEntry(log, now, count, bytes, ...)
+  if log.first ~= '' and redis.call('EXISTS', log.key) == 0 then
+    -- The stream has expired.
+    log.cut, log.first, log.n, log.bytes = log.last, '', 0, 0
+  end
+  local ms, sequence = idParts(log.last)
+  local id = now > ms and text(now) .. '-0' or text(ms) .. '-' .. text(sequence + 1)
+  redis.call('XADD', log.key, id, ...)
+  log.before, log.last = log.last, id
+  if log.first == '' then log.first = id end
+  log.n, log.bytes = log.n + count, log.bytes + bytes
+  return id
+end
+
+-- What a record counts. Key: '' if there is none.
+local function recordBytes(key, data)
+  return RECORD_OVERHEAD_BYTES + #key + #data
+end
+
+-- Appends a record, and returns its id. Type: 't' for text, 'b' for bytes. Key: '' if there is none.
+local function appendRecord(log, now, type, key, data)
+  local bytes = recordBytes(key, data)
+  if key ~= '' then
+    if type == 'b' then return appendEntry(log, now, 1, bytes, 'd', data, 'b', '1', 'k', key) end
+    return appendEntry(log, now, 1, bytes, 'd', data, 'k', key)
+  end
+  if type == 'b' then return appendEntry(log, now, 1, bytes, 'd', data, 'b', '1') end
+  return appendEntry(log, now, 1, bytes, 'd', data)
+end
+
+-- Announces the record that was appended last.
+local function announceRecord(channel, log, type, key, data)
+  redis.call('PUBLISH', channel, table.concat({
+    'R ', log.epoch, ' ', log.before, ' ', log.last, ' ', type, ' ', text(#key), '\\n', key, data,
+  }))
+end
+
+-- Announces the end that was appended last.
+local function announceEnd(channel, log, json)
+  redis.call('PUBLISH', channel, table.concat({ 'E ', log.epoch, ' ', log.before, ' ', log.last, '\\n', json }))
+end
+
+-- Announces and counts a change of presence in a topic that is open. Returns the count.
+local function announcePresence(channel, metaKey, json)
+  local count = redis.call('HINCRBY', metaKey, 'pv', 1)
+  redis.call('PUBLISH', channel, 'P ' .. text(count) .. '\\n' .. json)
+  return count
+end
+
+-- Makes a key live for at least so many milliseconds more.
+local function keepKey(key, ms)
+  local left = redis.call('PTTL', key)
+  if left ~= -2 and left < ms then redis.call('PEXPIRE', key, text(ms)) end
+end
+`;
