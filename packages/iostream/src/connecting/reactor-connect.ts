@@ -8,10 +8,9 @@ import {
 } from '@landspout/ioloop/reactor';
 import { targetName } from '../addresses/net-address.ts';
 import { ReactorTransport } from '../transports/reactor-transport.ts';
+import { closeDescriptor, WRITABLE } from '../transports/registration.ts';
 import type { ConnectAttempt, ConnectObserver } from './connect-attempt.ts';
 import { type ConnectTarget, peerAddressOf } from './connect-target.ts';
-
-const WRITABLE = 0x04;
 
 /**
  * Connects on the reactor, for the native backend. The observer gets a SystemError such as `ECONNREFUSED` if the
@@ -51,9 +50,8 @@ export class ReactorConnect implements ConnectAttempt, ReadyHandler, Descriptor 
   }
 
   cancel(): void {
-    this.#reactor.forget(this);
+    closeDescriptor(this.#reactor, this);
     this.#reactor.unref();
-    this.#reactor.binding.close(this.slot, this.generation);
   }
 
   /** Called by the reactor. */

@@ -11,6 +11,7 @@ import { toSocketAddress } from '../addresses/net-address.ts';
 import { listenUsage } from '../errors.ts';
 import type { SocketAddress } from '../transport.ts';
 import { ReactorTransport } from '../transports/reactor-transport.ts';
+import { closeDescriptor, READABLE } from '../transports/registration.ts';
 import { type AcceptHandler, handOver, type ListeningSocket } from './listener.ts';
 import { removeSocketFile, type UnixSocketFile } from './unix-socket-file.ts';
 
@@ -24,7 +25,6 @@ const ACCEPTS_PER_TURN = 128;
  * time.
  */
 const EXHAUSTED_REST_MS = 100;
-const READABLE = 0x01;
 
 /** A listening descriptor, and its socket file if there is one. */
 export interface OpenedListener {
@@ -117,8 +117,7 @@ export class ReactorListeningSocket implements ListeningSocket, ReadyHandler {
       this.#stopAccepting();
     }
     this.#failureLog.flush();
-    this.#reactor.forget(this.#descriptor);
-    this.#reactor.binding.close(this.#descriptor.slot, this.#descriptor.generation);
+    closeDescriptor(this.#reactor, this.#descriptor);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

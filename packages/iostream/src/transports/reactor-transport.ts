@@ -20,17 +20,19 @@ import {
 } from '@landspout/ioloop/reactor';
 import { NO_ADDRESS, toSocketAddress } from '../addresses/net-address.ts';
 import type { SocketAddress, TakenDescriptor, TlsInfo, Transport, TransportEvents } from '../transport.ts';
+import {
+  alsoWritable,
+  BROKEN,
+  changeEvents,
+  closeDescriptor,
+  ONLY_BROKEN,
+  READABLE,
+  TO_READ,
+  UNWATCHED,
+  WRITABLE,
+} from './registration.ts';
 import { SendQueue } from './send-queue.ts';
 
-/** Event bits of epoll. */
-const READABLE = 0x01;
-const WRITABLE = 0x04;
-const HUNG_UP = 0x10;
-const BROKEN = 0x08 | HUNG_UP;
-/** If the writer of a pipe has closed, epoll reports a hang-up but not readability; a read then returns the end. */
-const TO_READ = READABLE | HUNG_UP;
-/** Not registered with the reactor at all. */
-const UNWATCHED = -1;
 /** If this much is queued, it is sent at once instead of with the next flush. */
 const EARLY_BYTES = 32 * 1024;
 /**
@@ -450,17 +452,9 @@ export class ReactorTransport
   #watch(): void {
     if (!this.#open) return;
     let wanted = UNWATCHED;
-    // A half-closed peer can still reset the connection, so a reader stays registered after the end, for that event
-    // alone. A paused transport is not registered at all: a hang-up cannot be masked, and would wake the loop again
-    // and again.
-    if (this.#reading) wanted = this.#ended ? 0 : READABLE;
-    if (this.#blocked) wanted = (wanted === UNWATCHED ? 0 : wanted) | WRITABLE;
-    if (wanted === this.#interest) return;
-    const before = this.#interest;
-    this.#interest = wanted;
-    if (wanted === UNWATCHED) this.#reactor.unregister(this);
-    else if (before === UNWATCHED) this.#reactor.register(this, wanted, this);
-    else this.#reactor.modify(this, wanted);
+    if (this.#reading) wanted = this.#ended ? ONLY_BROKEN : READABLE;
+    if (this.#blocked) wanted = alsoWritable(wanted);
+    this.#interest = changeEvents(this.#reactor, this, this.#interest, wanted);
   }
 
   #fail(error: Error | undefined): void {
@@ -473,8 +467,7 @@ export class ReactorTransport
     this.#remoteAddress ??= this.remoteAddress;
     this.#open = false;
     this.#queue = undefined;
-    this.#reactor.forget(this);
-    this.#reactor.binding.close(this.slot, this.generation);
+    closeDescriptor(this.#reactor, this);
     if (this.#keepsAlive) this.#reactor.unref();
   }
 }

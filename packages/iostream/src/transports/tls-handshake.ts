@@ -14,6 +14,7 @@ import {
 } from '@landspout/ioloop/reactor';
 import type { TakenDescriptor } from '../transport.ts';
 import type { HandshakeQueue, QueuedHandshake } from './handshake-queue.ts';
+import { changeEvents, closeDescriptor, READABLE, UNWATCHED, WRITABLE } from './registration.ts';
 import { failureOf } from './tls-failure.ts';
 
 /**
@@ -45,9 +46,6 @@ export interface TlsHandshakeEvents {
   keyLines?(lines: string): void;
 }
 
-const READABLE = 0x01;
-const WRITABLE = 0x04;
-const UNWATCHED = -1;
 const { EPROTO, EPIPE } = constants.errno;
 
 /**
@@ -177,12 +175,7 @@ export class TlsHandshake implements ReadyHandler, QueuedHandshake, Descriptor {
   }
 
   #watch(wanted: number): void {
-    const before = this.#interest;
-    if (wanted === before) return;
-    this.#interest = wanted;
-    if (wanted === UNWATCHED) this.#reactor.unregister(this);
-    else if (before === UNWATCHED) this.#reactor.register(this, wanted, this);
-    else this.#reactor.modify(this, wanted);
+    this.#interest = changeEvents(this.#reactor, this, this.#interest, wanted);
   }
 
   #finish(): void {
@@ -220,8 +213,7 @@ export class TlsHandshake implements ReadyHandler, QueuedHandshake, Descriptor {
   #close(): void {
     this.#isOver = true;
     this.#queue.leave(this);
-    this.#reactor.forget(this);
-    this.#reactor.binding.close(this.slot, this.generation);
+    closeDescriptor(this.#reactor, this);
     if (this.#keepsAlive) this.#reactor.unref();
   }
 }

@@ -31,6 +31,17 @@ import type {
   Transport,
   TransportEvents,
 } from '../transport.ts';
+import {
+  alsoWritable,
+  BROKEN,
+  changeEvents,
+  closeDescriptor,
+  ONLY_BROKEN,
+  READABLE,
+  TO_READ,
+  UNWATCHED,
+  WRITABLE,
+} from './registration.ts';
 import type { SendCalls } from './send-queue.ts';
 import { failureOf, type TlsFailure } from './tls-failure.ts';
 import { sendCallsOf, TlsOutgoing } from './tls-outgoing.ts';
@@ -63,14 +74,6 @@ export interface TlsTransportOptions {
   readonly hasInput: boolean;
 }
 
-/** Event bits of epoll. */
-const READABLE = 0x01;
-const WRITABLE = 0x04;
-const HUNG_UP = 0x10;
-const BROKEN = 0x08 | HUNG_UP;
-const TO_READ = READABLE | HUNG_UP;
-/** Not registered with the reactor at all. */
-const UNWATCHED = -1;
 /** If this much is queued, it is encrypted and sent at once instead of with the next flush. */
 const EARLY_BYTES = 32 * 1024;
 /** Maximum number of reads of one descriptor in one loop iteration; the reactor limits the total of all descriptors. */
@@ -563,17 +566,9 @@ export class TlsTransport
   #watch(): void {
     if (!this.#open) return;
     let wanted = UNWATCHED;
-    // A half-closed peer can still reset the connection, so a reader stays registered after the end, for that event
-    // alone. A paused transport is not registered at all: a hang-up cannot be masked, and would wake the loop again
-    // and again.
-    if (this.#reading) wanted = this.#peerEnd === OPEN ? READABLE : 0;
-    if (this.#isWaiting) wanted = (wanted === UNWATCHED ? 0 : wanted) | WRITABLE;
-    if (wanted === this.#interest) return;
-    const before = this.#interest;
-    this.#interest = wanted;
-    if (wanted === UNWATCHED) this.#reactor.unregister(this);
-    else if (before === UNWATCHED) this.#reactor.register(this, wanted, this);
-    else this.#reactor.modify(this, wanted);
+    if (this.#reading) wanted = this.#peerEnd === OPEN ? READABLE : ONLY_BROKEN;
+    if (this.#isWaiting) wanted = alsoWritable(wanted);
+    this.#interest = changeEvents(this.#reactor, this, this.#interest, wanted);
   }
 
   #fail(error: Error | undefined): void {
@@ -590,8 +585,7 @@ export class TlsTransport
   #release(): void {
     this.#open = false;
     this.#outgoing?.clear();
-    this.#reactor.forget(this);
-    this.#reactor.binding.close(this.slot, this.generation);
+    closeDescriptor(this.#reactor, this);
     if (this.#keepsAlive) this.#reactor.unref();
     this.#watcher?.closed(this);
   }
