@@ -1,29 +1,5 @@
-import type { OptionNames } from '@landspout/ioloop/errors';
-import type { TlsClientOptions } from '@landspout/iostream';
+import { TLS_CLIENT_OPTIONS } from '@landspout/iostream/transports';
 import { HTTPClientUsageError } from './usage.ts';
-
-/** Names that are options of `tls`. Those that are options elsewhere too are never misplaced there. */
-const TLS_OPTIONS: OptionNames<TlsClientOptions> = {
-  certFile: true,
-  keyFile: true,
-  cert: true,
-  key: true,
-  passphrase: true,
-  caFile: true,
-  ca: true,
-  crlFile: true,
-  crl: true,
-  alpnProtocols: true,
-  rejectUnauthorized: true,
-  minVersion: true,
-  maxVersion: true,
-  ciphers: true,
-  secureContext: true,
-  keyLog: true,
-  servername: true,
-  handshakeTimeoutMs: true,
-  sessions: true,
-};
 
 const NO_AGENT = 'agents are not used; what they do is set by tls, proxy and localAddress';
 
@@ -55,7 +31,7 @@ export function refuseMisplaced(
   for (const name in options) {
     if (Object.hasOwn(known, name) || (options as Record<string, unknown>)[name] === undefined) continue;
     let remedy = FOREIGN.get(name)?.replaceAll('TLS', tls);
-    if (Object.hasOwn(TLS_OPTIONS, name)) remedy = `set ${tls}.${name}`;
+    if (Object.hasOwn(TLS_CLIENT_OPTIONS, name)) remedy = `set ${tls}.${name}`;
     if (Object.hasOwn(nested, name)) remedy = `set defaults.${name}`;
     if (remedy === undefined) continue;
     throw new HTTPClientUsageError(

@@ -22,12 +22,13 @@ import { trustIdentity } from '../trust-store.ts';
 import { type ClientContext, clientContext } from './client-context.ts';
 import { type ServerIdentity, serverIdentity } from './server-identity.ts';
 
-const CLIENT_OPTIONS: OptionNames<TlsClientOptions> = {
+/** The option names of a client's TLS, for clients that look for them in a wrong place. */
+export const TLS_CLIENT_OPTIONS: OptionNames<TlsClientOptions> = Object.freeze({
   ...SHARED_OPTIONS,
   servername: true,
   handshakeTimeoutMs: true,
   sessions: true,
-};
+});
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 20_000;
 
 /** A client's options, checked, with the certificates read. */
@@ -61,7 +62,7 @@ export function resolveTlsClientOptions(
   options: TlsClientOptions & { readonly servername: string },
   loop: IOLoop,
 ): TlsClientSettings {
-  requireTlsOptions(options, CLIENT_OPTIONS);
+  requireTlsOptions(options, TLS_CLIENT_OPTIONS);
   const { secureContext, sessions } = options;
   if (sessions !== undefined && !(sessions instanceof TlsSessionCache))
     throw tlsUsage(`sessions must be a TlsSessionCache, got ${shownValue(sessions)}`);
@@ -126,7 +127,7 @@ export function connectTlsSettings(
  *   certificate is unusable.
  */
 export function checkTlsClientOptions(options: TlsClientOptions, loop: IOLoop = IOLoop.current()): void {
-  requireTlsOptions(options, CLIENT_OPTIONS);
+  requireTlsOptions(options, TLS_CLIENT_OPTIONS);
   connectTlsSettings(options, 'localhost', CHECKED_SESSIONS, loop);
 }
 
