@@ -11,9 +11,10 @@ import {
 } from '../proxy-protocol/proxy-options.ts';
 import type { IOStream } from '../stream/io-stream.ts';
 import { type IOStreamOptions, resolveStreamOptions, streamOptionsAmong } from '../stream/stream-options.ts';
+import { nodeTlsProblem } from '../tls/option-types.ts';
 import type { TlsServerOptions } from '../tls/options.ts';
-import { misplacedTlsProblem } from '../tls/server/misplaced-options.ts';
 import { TlsServerContext } from '../tls/server/server-context.ts';
+import { TLS_SERVER_OPTIONS } from '../tls/server/server-settings.ts';
 
 export interface TCPServerOptions {
   /** Called with each connection; an alternative to overriding {@link TCPServer.handleStream}. */
@@ -116,4 +117,19 @@ export function resolveServerOptions(options: TCPServerOptions): ServerSettings 
     proxies: proxyProtocol === undefined ? undefined : resolveProxyOptions(proxyProtocol),
     tls: tls === undefined || tls instanceof TlsServerContext ? tls : new TlsServerContext(tls),
   };
+}
+
+/**
+ * Describes an option of TLS that is beside the option `tls` instead of in it, as in `https.createServer`, the way
+ * `optionsProblem` does. `undefined` if there is none.
+ */
+export function misplacedTlsProblem(options: unknown): string | undefined {
+  if (typeof options !== 'object' || options === null) return undefined;
+  const given = options as Readonly<Record<string, unknown>>;
+  for (const name of ['https', 'ssl', ...Object.keys(TLS_SERVER_OPTIONS)]) {
+    if (given[name] === undefined) continue;
+    const inside = name in TLS_SERVER_OPTIONS ? name : 'certFile, keyFile';
+    return `unknown option "${name}": set tls: { ${inside} }`;
+  }
+  return nodeTlsProblem(options);
 }

@@ -35,7 +35,6 @@ export { listenNode } from '../listening/node-listener.ts';
 // The options of streams, servers and TLS: names, checks and defaults.
 
 export { LISTEN_OPTIONS, listenOptionsProblem } from '../listening/listen-options.ts';
-export { TCP_SERVER_OPTIONS } from '../server/server-options.ts';
+export { misplacedTlsProblem, TCP_SERVER_OPTIONS } from '../server/server-options.ts';
 export { DEFAULT_MAX_READ_BUFFER_BYTES, DEFAULT_MAX_WRITE_BUFFER_BYTES } from '../stream/stream-options.ts';
 export { TLS_CLIENT_OPTIONS } from '../tls/client/client-settings.ts';
-export { misplacedTlsProblem } from '../tls/server/misplaced-options.ts';
