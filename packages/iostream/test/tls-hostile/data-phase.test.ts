@@ -1,9 +1,10 @@
 import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type IOStream, TCPClient, TCPServer, type TlsVersion } from '../../src/index.ts';
+import { type IOStream, TCPClient, TCPServer } from '../../src/index.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { host } from '../support/tls-fixture.ts';
 import { openDescriptors, until } from '../support/until.ts';
+import { SIDE_CASES, VERSIONS } from './support/echo-cases.ts';
 import { SIDES } from './support/echo-ends.ts';
 import { intrudeAsClient, intrudeAsServer } from './support/intruder.ts';
 import { RECORD } from './support/records.ts';
@@ -14,16 +15,13 @@ beforeAll(() => {
 });
 afterAll(() => own.remove());
 
-const VERSIONS: readonly TlsVersion[] = ['TLSv1.2', 'TLSv1.3'];
-const SIDE_NAMES = Object.keys(SIDES) as (keyof typeof SIDES)[];
-const sides = VERSIONS.flatMap((version) => SIDE_NAMES.map((side) => [side, version] as const));
 const CLOSE_NOTIFY = Buffer.of(1, 0);
 const LINE = 'a line\n';
 const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
-describe.each(sides)('a %s of %s', (side, version) => {
+describe.each(SIDE_CASES)('a %s of %s', (side, version) => {
   it('is reset at any byte of a record, and reports that [STR-12] [STR-15]', async () => {
     // What a process opens once is no leak.
     await (await SIDES[side](own, version))[Symbol.asyncDispose]();

@@ -1,21 +1,10 @@
-import { IOLoop } from '@landspout/ioloop';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TlsVersion } from '../../src/index.ts';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { type EchoEnd, SIDES } from './support/echo-ends.ts';
+import { describe, expect, it } from 'vitest';
+import { isNative, SIDE_CASES, SIDE_NAMES, setUpEchoEnds } from './support/echo-cases.ts';
+import type { EchoEnd } from './support/echo-ends.ts';
 import { RECORD } from './support/records.ts';
 
-let own: Certificates;
-beforeAll(() => {
-  own = makeCertificates();
-});
-afterAll(() => own.remove());
+const openEnd = setUpEchoEnds();
 
-const VERSIONS: readonly TlsVersion[] = ['TLSv1.2', 'TLSv1.3'];
-const SIDE_NAMES = Object.keys(SIDES) as (keyof typeof SIDES)[];
-const sides = VERSIONS.flatMap((version) => SIDE_NAMES.map((side) => [side, version] as const));
-
-const isNative = (): boolean => IOLoop.current().tls === 'native';
 /** More than any peer has a reason for. */
 const FLOOD = 2_000;
 const CLIENT_HELLO = 1;
@@ -41,7 +30,7 @@ function flood(end: EchoEnd, record: () => Buffer, count = FLOOD): void {
 
 describe.each(SIDE_NAMES)('a %s of TLS 1.3', (side) => {
   it('goes on after some key updates, asked for and not, with data in between [STR-15]', async () => {
-    await using end = await SIDES[side](own, 'TLSv1.3');
+    await using end = await openEnd(side, 'TLSv1.3');
     for (const isRequested of [true, false, true, true]) {
       end.intruder.sendBytes(end.intruder.sealedKeyUpdate(isRequested));
       await expectEcho(end);
@@ -49,7 +38,7 @@ describe.each(SIDE_NAMES)('a %s of TLS 1.3', (side) => {
   });
 
   it('goes on after several key updates at once [STR-15]', async () => {
-    await using end = await SIDES[side](own, 'TLSv1.3');
+    await using end = await openEnd(side, 'TLSv1.3');
     flood(end, () => end.intruder.sealedKeyUpdate(true), 10);
     await expectEcho(end);
     await expectEcho(end);
@@ -58,7 +47,7 @@ describe.each(SIDE_NAMES)('a %s of TLS 1.3', (side) => {
   it.each([true, false])(
     'closes at a flood of key updates where TLS is native, requested: %s [STR-15]',
     async (isRequested) => {
-      await using end = await SIDES[side](own, 'TLSv1.3');
+      await using end = await openEnd(side, 'TLSv1.3');
       flood(end, () => end.intruder.sealedKeyUpdate(isRequested));
       if (isNative()) {
         await untilCut(end);
@@ -70,7 +59,7 @@ describe.each(SIDE_NAMES)('a %s of TLS 1.3', (side) => {
   );
 
   it('closes where TLS is native if key updates never stop, however slowly they come [STR-15]', async () => {
-    await using end = await SIDES[side](own, 'TLSv1.3');
+    await using end = await openEnd(side, 'TLSv1.3');
     // With data after each few, so that they arrive at different times.
     for (let batch = 0; batch < FLOOD / 10 && !end.stream.isClosed; batch += 1) {
       flood(end, () => end.intruder.sealedKeyUpdate(false), 10);
@@ -81,8 +70,8 @@ describe.each(SIDE_NAMES)('a %s of TLS 1.3', (side) => {
   });
 });
 
-describe.each(sides)('a %s of %s', (side, version) => {
-  const open = () => SIDES[side](own, version);
+describe.each(SIDE_CASES)('a %s of %s', (side, version) => {
+  const open = () => openEnd(side, version);
 
   it('goes on after a few empty records [STR-15]', async () => {
     await using end = await open();
@@ -117,7 +106,7 @@ describe('TCPServer and renegotiation in TLS 1.2', () => {
   };
 
   it('refuses it: natively with an alert, and serves on [STR-15]', async () => {
-    await using end = await SIDES.server(own, 'TLSv1.2');
+    await using end = await openEnd('server', 'TLSv1.2');
     end.intruder.send(RECORD.handshake, hello());
     if (isNative()) {
       expect(await end.intruder.nextData()).toEqual({ type: RECORD.alert, plaintext: NO_RENEGOTIATION });
@@ -128,7 +117,7 @@ describe('TCPServer and renegotiation in TLS 1.2', () => {
   });
 
   it('closes at a flood of attempts [STR-15]', async () => {
-    await using end = await SIDES.server(own, 'TLSv1.2');
+    await using end = await openEnd('server', 'TLSv1.2');
     flood(end, () => end.intruder.sealed(RECORD.handshake, hello()));
     await untilCut(end);
     expect(end.stream.error).toBeInstanceOf(Error);
@@ -137,7 +126,7 @@ describe('TCPServer and renegotiation in TLS 1.2', () => {
 
 describe('TCPClient and renegotiation in TLS 1.2', () => {
   it('refuses it, and goes on where TLS is native [STR-15]', async () => {
-    await using end = await SIDES.client(own, 'TLSv1.2');
+    await using end = await openEnd('client', 'TLSv1.2');
     end.intruder.send(RECORD.handshake, HELLO_REQUEST);
     if (isNative()) {
       expect(await end.intruder.nextData()).toEqual({ type: RECORD.alert, plaintext: NO_RENEGOTIATION });
@@ -146,7 +135,7 @@ describe('TCPClient and renegotiation in TLS 1.2', () => {
   });
 
   it('closes at a flood of requests where TLS is native [STR-15]', async () => {
-    await using end = await SIDES.client(own, 'TLSv1.2');
+    await using end = await openEnd('client', 'TLSv1.2');
     flood(end, () => end.intruder.sealed(RECORD.handshake, HELLO_REQUEST));
     if (isNative()) {
       await untilCut(end);

@@ -1,21 +1,10 @@
-import { IOLoop } from '@landspout/ioloop';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TlsVersion } from '../../src/index.ts';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { type EchoEnd, SIDES } from './support/echo-ends.ts';
+import { describe, expect, it } from 'vitest';
+import { isNative, SIDE_CASES, SIDE_NAMES, setUpEchoEnds } from './support/echo-cases.ts';
+import type { EchoEnd } from './support/echo-ends.ts';
 import type { Intruder } from './support/intruder.ts';
 import { RECORD, recordOf } from './support/records.ts';
 
-let own: Certificates;
-beforeAll(() => {
-  own = makeCertificates();
-});
-afterAll(() => own.remove());
-
-const VERSIONS: readonly TlsVersion[] = ['TLSv1.2', 'TLSv1.3'];
-const SIDE_NAMES = Object.keys(SIDES) as (keyof typeof SIDES)[];
-const sides = VERSIONS.flatMap((version) => SIDE_NAMES.map((side) => [side, version] as const));
-const isNative = (): boolean => IOLoop.current().tls === 'native';
+const openEnd = setUpEchoEnds();
 
 const KEY_UPDATE = 24;
 const MOST_RECORD_BYTES = 16_384;
@@ -75,9 +64,9 @@ const INVALID: readonly [name: string, send: (intruder: Intruder) => void][] = [
   ['plain text', (intruder) => intruder.sendBytes(Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'))],
 ];
 
-describe.each(sides)('a %s of %s', (side, version) => {
+describe.each(SIDE_CASES)('a %s of %s', (side, version) => {
   it.each(INVALID)('closes with an error at %s, and delivers nothing of it [STR-15]', async (_name, send) => {
-    await using end = await SIDES[side](own, version);
+    await using end = await openEnd(side, version);
     send(end.intruder);
     await end.stream.waitClosed();
     expect(end.stream.error).toMatchObject({
@@ -88,7 +77,7 @@ describe.each(sides)('a %s of %s', (side, version) => {
   });
 
   it('is told the reason of an invalid record by an alert, where TLS is native [STR-15]', async () => {
-    await using end = await SIDES[side](own, version);
+    await using end = await openEnd(side, version);
     end.intruder.sendBytes(recordOf(RECORD.data, Buffer.alloc(64)));
     const alert = await end.intruder.nextData();
     if (isNative()) expect(alert).toEqual({ type: RECORD.alert, plaintext: Buffer.of(2, 20) });
@@ -108,7 +97,7 @@ describe.each(SIDE_NAMES)('a %s of TLS 1.3', (side) => {
   }
 
   it('writes what it has to, although a message after the handshake is incomplete meanwhile [STR-15]', async () => {
-    await using end = await SIDES[side](own, 'TLSv1.3');
+    await using end = await openEnd(side, 'TLSv1.3');
     // The echo is written while the second part is missing.
     await withIncompleteMessage(end, 'a line\n');
     end.intruder.send(RECORD.handshake, Buffer.of(0));
@@ -116,14 +105,14 @@ describe.each(SIDE_NAMES)('a %s of TLS 1.3', (side) => {
   });
 
   it('closes at an invalid key update [STR-15]', async () => {
-    await using end = await SIDES[side](own, 'TLSv1.3');
+    await using end = await openEnd(side, 'TLSv1.3');
     end.intruder.send(RECORD.handshake, Buffer.of(KEY_UPDATE, 0, 0, 1, 2));
     await end.stream.waitClosed();
     expect(end.stream.error).toMatchObject({ code: expect.stringMatching(/^ERR_SSL_/) });
   });
 
   it('closes at a record of nothing but padding [STR-15]', async () => {
-    await using end = await SIDES[side](own, 'TLSv1.3');
+    await using end = await openEnd(side, 'TLSv1.3');
     end.intruder.send(0, Buffer.alloc(100));
     await end.stream.waitClosed();
     expect(end.stream.error).toMatchObject({ code: expect.stringMatching(/^ERR_SSL_/) });
