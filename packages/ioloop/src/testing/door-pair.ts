@@ -77,10 +77,9 @@ export class ParentEnd {
     server.once('connection', (socket) => {
       server.close();
       const channel = new DoorChannel(socket, {
-        peer: `the child ${process.pid}`,
+        peer: `the child of task ${taskId}`,
         logger: () => logger,
-        opened: (number, name) =>
-          this.#doors.opened({ taskId, channel, clock, describe: () => child }, number, name),
+        opened: (number, name) => this.#doors.opened({ channel, number, name, clock }, () => child),
       });
       this.#channel = channel;
       if (this.#isPaused) channel.pause();

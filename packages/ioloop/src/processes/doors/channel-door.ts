@@ -1,6 +1,6 @@
 import { INSPECT, inspection } from '../../inspection.ts';
 import { runInRootContext } from '../../node-async-context.ts';
-import { shownValue } from '../../shown-value.ts';
+import { shownText, shownValue } from '../../shown-value.ts';
 import { reportRejection } from '../../thenable.ts';
 import { ProcessUsageError } from '../launching/process-errors.ts';
 import type { ChannelMember, DoorChannel } from './door-channel.ts';
@@ -12,8 +12,11 @@ type State =
   /** In a child: the parent has not accepted the door yet. Messages wait in a queue of their own. */
   | { readonly kind: 'opening'; readonly queue: FrameQueue }
   | { readonly kind: 'open' }
-  /** In a child: the door was closed before the parent accepted it, and messages wait. */
-  | { readonly kind: 'closing'; readonly queue: FrameQueue }
+  /**
+   * The program has closed the door, but that has not been sent yet. In a child, if the parent has not accepted the door
+   * yet, it waits in `queue`, behind messages.
+   */
+  | { readonly kind: 'closing'; readonly queue?: FrameQueue }
   | { readonly kind: 'closed' };
 
 export interface ChannelDoorSettings {
@@ -26,7 +29,9 @@ export interface ChannelDoorSettings {
   closed?(): void;
 }
 
-/** The owner of frames that belong to no queue of a door. */
+/** How much more may wait if it is urgent. */
+const URGENT_BYTES = MAX_MESSAGE_BYTES;
+/** The owner of frames that are not counted. */
 export const CONTROL: FrameOwner = { left() {} };
 const NOTHING = new Uint8Array(0);
 
@@ -72,7 +77,8 @@ export class ChannelDoor implements MessageDoor, ChannelMember, FrameOwner {
     requireMessage(message);
     const state = this.#state;
     if (state.kind === 'closed' || state.kind === 'closing') return false;
-    if (this.#queuedBytes > this.#settings.maxQueuedBytes && !isUrgent) {
+    const { maxQueuedBytes } = this.#settings;
+    if (this.#queuedBytes > (isUrgent ? maxQueuedBytes + URGENT_BYTES : maxQueuedBytes)) {
       this.#isFull = true;
       return false;
     }
@@ -99,14 +105,15 @@ export class ChannelDoor implements MessageDoor, ChannelMember, FrameOwner {
     const state = this.#state;
     if (state.kind === 'closed' || state.kind === 'closing') return;
     const frame = { kind: 'close', door: this.#number, payload: NOTHING } as const;
+    const closing = { left: () => this.#forget() };
     if (state.kind === 'opening' && !state.queue.isEmpty) {
-      state.queue.append(CONTROL, frame);
+      state.queue.append(closing, frame);
       this.#state = { kind: 'closing', queue: state.queue };
-      this.#release();
-      return;
+    } else {
+      this.#channel.send(closing, frame);
+      this.#state = { kind: 'closing' };
     }
-    this.#channel.send(CONTROL, frame);
-    this.#becomeClosed();
+    this.#release();
   }
 
   received({ kind, payload }: Frame): void {
@@ -138,32 +145,27 @@ export class ChannelDoor implements MessageDoor, ChannelMember, FrameOwner {
 
   #accepted(): void {
     const state = this.#state;
+    if (state.kind !== 'opening' && state.kind !== 'closing') return;
     if (state.kind === 'opening') this.#state = { kind: 'open' };
-    else if (state.kind === 'closing') this.#forget();
-    else return;
-    this.#channel.sendAll(state.queue);
+    if (state.queue !== undefined) this.#channel.sendAll(state.queue);
   }
 
   #endBy(reason: DoorEnd): void {
     const { kind } = this.#state;
-    if (kind === 'closing') this.#forget();
-    if (kind === 'closing' || kind === 'closed') return;
-    this.#becomeClosed();
+    if (kind === 'closed') return;
+    this.#forget();
+    if (kind === 'closing') return;
+    this.#release();
     this.#call((handler) => handler.closed(reason));
   }
 
-  #becomeClosed(): void {
-    this.#forget();
-    this.#release();
-  }
-
-  /** The channel knows the door no more. */
+  /** Takes the door out of the channel. */
   #forget(): void {
     this.#state = { kind: 'closed' };
     this.#channel.remove(this.#number);
   }
 
-  /** The process is not kept alive, and the name is free. */
+  /** Ends the effect of {@link ref}, and frees the name. */
   #release(): void {
     this.unref();
     this.#settings.closed?.();
@@ -176,7 +178,7 @@ export class ChannelDoor implements MessageDoor, ChannelMember, FrameOwner {
     const failed = (error: unknown): void => {
       this.#channel.logger.error(
         { error },
-        `the handler of the message door ${this.name} threw; closing the door`,
+        `the handler of the message door ${shownText(this.name)} threw; closing the door`,
       );
       this.close();
     };

@@ -8,7 +8,7 @@ import { type DoorOptions, requireDoorHandler, requireDoorName, resolveDoorOptio
 import { MAX_DOOR } from './frames.ts';
 import type { DoorEnd, DoorHandler, MessageDoor } from './message-door.ts';
 
-/** Maximum number of doors that are open at once: programs have a few, so more are a leak. */
+/** Maximum number of doors that are open or being closed: programs have a few, so more are a leak. */
 const MAX_DOORS = 1_024;
 
 /** The doors that a child has opened. */
@@ -34,15 +34,15 @@ export class ChildDoors {
     if (this.#names.has(name)) {
       throw new ProcessUsageError(`openDoor: the door ${shownText(name)} is open already; close it first`);
     }
-    if (this.#names.size >= MAX_DOORS) {
-      throw new ProcessUsageError(
-        `openDoor: ${MAX_DOORS} doors are open already; close those that are not needed`,
-      );
-    }
     this.#channel ??= this.#connect();
     const channel = this.#channel;
     if (typeof channel === 'string') return new DeadDoor(name, this.#taskId, handler, channel);
     if (channel.isEnded) return new DeadDoor(name, this.#taskId, handler, 'ended');
+    if (channel.size >= MAX_DOORS) {
+      throw new ProcessUsageError(
+        `openDoor: ${MAX_DOORS} doors are open already; close those that are not needed`,
+      );
+    }
     const number = this.#nextNumber(channel);
     const closed = (): void => void this.#names.delete(name);
     const settings = { name, taskId: this.#taskId, number, channel, maxQueuedBytes, closed };

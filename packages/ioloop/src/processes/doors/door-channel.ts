@@ -78,6 +78,11 @@ export class DoorChannel {
     return this.#members.has(number);
   }
 
+  /** The number of members. */
+  get size(): number {
+    return this.#members.size;
+  }
+
   send(owner: FrameOwner, frame: OutgoingFrame): void {
     if (this.#isEnded) return;
     this.#queue.append(owner, frame);
@@ -115,9 +120,13 @@ export class DoorChannel {
    * process keeps the socket open, reading stops after 1 s.
    */
   processEnded(clock: Pick<Clock, 'setTimeout'>): void {
-    if (this.#isEnded) return;
-    if (this.#members.size === 0) this.destroy();
-    else this.#endTimer = clock.setTimeout(() => this.destroy(), LAST_MESSAGES_MS);
+    // In the next iteration of the loop, the system has reported what is there to read, and the end.
+    const afterRead = (): void => {
+      if (this.#isEnded) return;
+      if (this.#members.size === 0) this.destroy();
+      else this.#endTimer = clock.setTimeout(() => this.destroy(), LAST_MESSAGES_MS);
+    };
+    setImmediate(() => setImmediate(afterRead));
   }
 
   /** Ends the channel at once as {@link destroy} does, but notifies no door of this end. For tests. */

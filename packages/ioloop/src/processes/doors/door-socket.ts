@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 
 /**
- * Lets a socket be read to its end although writing to it has failed: a child may have sent messages before it ended,
+ * Lets a socket be read to its end although writing to it has failed because the other process has ended: a child may have sent messages before it ended,
  * and they must not be lost because the parent was sending at that moment.
  *
  * Relies on Node calling `destroy` of the socket with the error of a write, whose `syscall` is `write` (verified in Node
@@ -13,7 +13,8 @@ import type { Socket } from 'node:net';
 export function readToTheEnd(socket: Socket): void {
   const { destroy } = socket;
   socket.destroy = (error?: Error): Socket => {
-    const isOfWrite = (error as NodeJS.ErrnoException | undefined)?.syscall === 'write';
-    return isOfWrite ? socket : destroy.call(socket, error);
+    const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+    const isPeerGone = syscall === 'write' && (code === 'EPIPE' || code === 'ECONNRESET');
+    return isPeerGone ? socket : destroy.call(socket, error);
   };
 }

@@ -43,8 +43,10 @@ function connect({ parent, door }: TaskRecord): DoorChannel | DoorEnd {
   if (door === undefined) return 'refused'; // the parent runs an older version
   // If the parent has ended, this may be a process that a child has started, whose descriptor is something else.
   if (process.ppid !== parent) return 'ended';
-  return new DoorChannel(new Socket({ fd: door, readable: true, writable: true }), {
-    peer: 'the parent',
-    logger: () => IOLoop.current().logger,
-  });
+  try {
+    const socket = new Socket({ fd: door, readable: true, writable: true });
+    return new DoorChannel(socket, { peer: 'the parent', logger: () => IOLoop.current().logger });
+  } catch {
+    return 'ended'; // the program has closed the descriptor
+  }
 }

@@ -8,13 +8,13 @@ import { type DoorOptions, requireDoorHandler, requireDoorName, resolveDoorOptio
 import type { Frame } from './frames.ts';
 import type { DoorHandler, MessageDoor } from './message-door.ts';
 
-/** A child that has opened a door. */
-export interface DoorCaller<Child> {
-  readonly taskId: number;
+/** What a child wants to open. */
+export interface DoorOpening {
   readonly channel: DoorChannel;
-  /** Limits how long the child waits for a name that is not served. */
+  readonly number: number;
+  readonly name: string;
+  /** Limits how long the child waits if the name is not served. */
   readonly clock: Pick<Clock, 'setTimeout'>;
-  describe(): Child;
 }
 
 /** Called with each door that a child opens. @returns what is notified of its messages. */
@@ -30,9 +30,9 @@ const SERVE_WITHIN_MS = 10_000;
 const NOTHING = new Uint8Array(0);
 
 /** The names that a parent serves, for all of its children. */
-export class ParentDoors<Child> {
+export class ParentDoors<Child extends { readonly taskId: number }> {
   readonly #services = new Map<string, Service<Child>>();
-  readonly #waiting = new Map<string, Set<Opening<Child>>>();
+  readonly #waiting = new Map<string, Set<WaitingOpening<Child>>>();
 
   /** @throws ProcessUsageError `ERR_PROCESS_USAGE`; see `serveDoor`. */
   serveDoor(name: string, accept: DoorAcceptor<Child>, options: DoorOptions = {}): { close(): void } {
@@ -57,48 +57,48 @@ export class ParentDoors<Child> {
     };
   }
 
-  /** Called when a child has opened a door. If the name is not served, the child waits up to 10 s for it. */
-  opened(caller: DoorCaller<Child>, number: number, name: string): void {
+  /**
+   * Called when a child has opened a door. If the name is not served, the child waits up to 10 s for it.
+   *
+   * @param describe - returns what is passed to the acceptor.
+   */
+  opened(opening: DoorOpening, describe: () => Child): void {
+    const { name } = opening;
     const service = this.#services.get(name);
     if (service !== undefined) {
-      runInRootContext(() => accept(service, { caller, number, name }), undefined);
+      runInRootContext(() => accept(service, opening, describe), undefined);
       return;
     }
     const waiting = this.#waiting.get(name) ?? new Set();
     this.#waiting.set(name, waiting);
-    const opening = new Opening({ caller, number, name }, () => {
-      waiting.delete(opening);
+    const one = new WaitingOpening(opening, describe, () => {
+      waiting.delete(one);
       if (waiting.size === 0) this.#waiting.delete(name);
     });
-    waiting.add(opening);
+    waiting.add(one);
   }
 
   #acceptWaiting(name: string): void {
-    for (const opening of this.#waiting.get(name) ?? []) {
+    for (const { opening, describe, leave } of this.#waiting.get(name) ?? []) {
       const service = this.#services.get(name);
       if (service === undefined) return;
-      opening.leave();
-      accept(service, opening.request);
+      leave();
+      accept(service, opening, describe);
     }
   }
 }
 
-/** What a child wants to open. */
-interface OpenRequest<Child> {
-  readonly caller: DoorCaller<Child>;
-  readonly number: number;
-  readonly name: string;
-}
-
-function accept<Child>(
+function accept<Child extends { readonly taskId: number }>(
   { accept: acceptor, maxQueuedBytes }: Service<Child>,
-  { caller, number, name }: OpenRequest<Child>,
+  { channel, number, name }: DoorOpening,
+  describe: () => Child,
 ): void {
-  const { channel, taskId } = caller;
+  const child = describe();
+  const { taskId } = child;
   const door = new ChannelDoor({ name, taskId, number, channel, maxQueuedBytes }, { isAccepted: true });
   channel.send(CONTROL, { kind: 'accept', door: number, payload: NOTHING });
   try {
-    const handler = acceptor(door, caller.describe());
+    const handler = acceptor(door, child);
     requireDoorHandler(handler, 'serveDoor');
     door.handle(handler);
   } catch (error) {
@@ -111,19 +111,21 @@ function accept<Child>(
 }
 
 /** A door that waits for its name to be served. */
-class Opening<Child> implements ChannelMember {
-  readonly request: OpenRequest<Child>;
+class WaitingOpening<Child> implements ChannelMember {
+  readonly opening: DoorOpening;
+  readonly describe: () => Child;
   /** Takes this one out of the list, and stops the timer. */
   readonly leave: () => void;
 
-  constructor(request: OpenRequest<Child>, left: () => void) {
-    this.request = request;
-    const { caller, number } = request;
-    caller.channel.add(number, this);
-    const timer = caller.clock.setTimeout(() => {
+  constructor(opening: DoorOpening, describe: () => Child, left: () => void) {
+    const { channel, number, clock } = opening;
+    this.opening = opening;
+    this.describe = describe;
+    channel.add(number, this);
+    const timer = clock.setTimeout(() => {
       left();
-      caller.channel.remove(number);
-      caller.channel.send(CONTROL, { kind: 'refuse', door: number, payload: NOTHING });
+      channel.remove(number);
+      channel.send(CONTROL, { kind: 'refuse', door: number, payload: NOTHING });
     }, SERVE_WITHIN_MS);
     timer.unref();
     this.leave = () => {
@@ -135,7 +137,7 @@ class Opening<Child> implements ChannelMember {
   received({ kind }: Frame): void {
     if (kind !== 'close') return;
     this.leave();
-    this.request.caller.channel.remove(this.request.number);
+    this.opening.channel.remove(this.opening.number);
   }
 
   ended(): void {

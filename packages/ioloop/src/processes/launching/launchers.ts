@@ -4,7 +4,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import type { Cluster } from 'node:cluster';
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, Socket } from 'node:net';
 import { SystemError } from '../../errors.ts';
 import type { NativeBinding } from '../../reactor/native-binding.ts';
 import { type TaskListener, type TaskRecord, toEnvironment } from '../messages/task-record.ts';
@@ -216,8 +216,9 @@ function recordOf(
 
 /** @param door - the position of the socket for message doors. */
 function launched(child: ChildProcess, door: number): LaunchedChild {
-  // Node leaves out all sockets if there are too many descriptors for the new process.
+  // If the start has failed, there are no sockets, or they are not connected.
   const { stdio } = child as { readonly stdio: ArrayLike<unknown> | undefined };
-  const doorSocket = child.pid === undefined ? undefined : (stdio?.[door] as Socket | undefined);
+  const socket = stdio?.[door];
+  const doorSocket = child.pid !== undefined && socket instanceof Socket ? socket : undefined;
   return { process: child, doorSocket };
 }

@@ -1,6 +1,7 @@
 import { withCallerStack } from '../../caller-stack.ts';
 import { INSPECT, inspection } from '../../inspection.ts';
 import { IOLoop } from '../../loop/io-loop.ts';
+import { errorOf } from '../../shown-value.ts';
 import { callReporting } from '../../thenable.ts';
 import { type ChildProgram, resolveProgram } from '../launching/child-program.ts';
 import { type ChildLauncher, openLauncher } from '../launching/launchers.ts';
@@ -246,7 +247,7 @@ export class ProcessSupervisor {
     } catch (error) {
       // Handled in a later loop iteration, like every other death, so that there is no recursion even if restarts have
       // no delay.
-      setImmediate(() => this.#died(task, undefined, 0, { code: null, signal: null, error: toError(error) }));
+      setImmediate(() => this.#died(task, undefined, 0, { code: null, signal: null, error: errorOf(error) }));
     }
   }
 
@@ -256,20 +257,16 @@ export class ProcessSupervisor {
    */
   #spawn(task: SupervisedTask, keep: (child: TaskChild) => void): TaskChild {
     const launched = (this.#launcher as ChildLauncher).launch(task.id);
-    const { clock } = this.#loop;
-    const startedAt = clock.now();
+    const startedAt = this.#loop.clock.now();
     const child = new TaskChild(launched, this.#loop, {
-      exited: (one, exit) => this.#exited(task, one, clock.now() - startedAt, exit),
+      exited: (one, exit) => this.#exited(task, one, this.#loop.clock.now() - startedAt, exit),
       message: (one, message) => this.#tell(() => this.#hooks.onMessage?.(task.describe(one), message)),
       answered: (id, value) => this.#questions.answered(id, value),
       refused: (message) => {
         task.refusal = message;
       },
       secretRequested: (one) => this.#secrets.requested(one),
-      doorOpened: (one, channel, number, name) => {
-        const describe = () => task.describe(one);
-        parentDoors.opened({ taskId: task.id, channel, clock, describe }, number, name);
-      },
+      doorOpened: (one, opening) => parentDoors.opened(opening, () => task.describe(one)),
     });
     keep(child);
     if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(task.describe(child)));
@@ -400,8 +397,4 @@ export class ProcessSupervisor {
       this.#loop.logger.error({ error }, 'a hook of the process supervisor threw'),
     );
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import { DoorChannel } from '../doors/door-channel.ts';
+import type { DoorOpening } from '../doors/parent-doors.ts';
 import type { LaunchedChild } from '../launching/launchers.ts';
 import { type TaskMessage, type TaskWord, taskWordOf } from '../messages/task-channel.ts';
 
@@ -28,7 +29,7 @@ export interface TaskChildEvents {
   /** Called if the child requests the secret that all children share. */
   secretRequested(child: TaskChild): void;
   /** Called if the child opens a message door. */
-  doorOpened(child: TaskChild, channel: DoorChannel, number: number, name: string): void;
+  doorOpened(child: TaskChild, opening: DoorOpening): void;
 }
 
 export interface TaskChildLoop {
@@ -100,11 +101,11 @@ export class TaskChild {
     if (this.#process.connected) this.#process.send({ landspout } satisfies TaskMessage, () => {});
   }
 
-  #openChannel(socket: Socket, { logger }: TaskChildLoop): DoorChannel {
+  #openChannel(socket: Socket, { clock, logger }: TaskChildLoop): DoorChannel {
     const channel = new DoorChannel(socket, {
-      peer: `the child ${this.pid}`,
+      peer: `the child with pid ${this.pid}`,
       logger: () => logger,
-      opened: (number, name) => this.#events.doorOpened(this, channel, number, name),
+      opened: (number, name) => this.#events.doorOpened(this, { channel, number, name, clock }),
     });
     return channel;
   }
