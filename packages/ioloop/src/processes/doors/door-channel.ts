@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock, ClockTimer } from '../../clock.ts';
 import type { Logger } from '../../logger.ts';
 import { runInRootContext } from '../../node-async-context.ts';
-import { readToTheEnd } from './door-socket.ts';
+import { afterNextRead, readToTheEnd } from './door-socket.ts';
 import { type FrameOwner, FrameQueue, type OutgoingFrame } from './frame-queue.ts';
 import { type Frame, FrameDecoder } from './frames.ts';
 
@@ -120,13 +120,11 @@ export class DoorChannel {
    * process keeps the socket open, reading stops after 1 s.
    */
   processEnded(clock: Pick<Clock, 'setTimeout'>): void {
-    // In the next iteration of the loop, the system has reported what is there to read, and the end.
-    const afterRead = (): void => {
+    afterNextRead(() => {
       if (this.#isEnded) return;
       if (this.#members.size === 0) this.destroy();
       else this.#endTimer = clock.setTimeout(() => this.destroy(), LAST_MESSAGES_MS);
-    };
-    setImmediate(() => setImmediate(afterRead));
+    });
   }
 
   /** Ends the channel at once as {@link destroy} does, but notifies no door of this end. For tests. */
@@ -184,7 +182,7 @@ export class DoorChannel {
     this.#isSending = true;
     const { buffers, left } = this.#queue.take(BATCH_BYTES);
     const sent = (error?: Error | null): void => {
-      if (error) return; // the other process has ended; nothing more is sent, but what it sent is still read
+      if (error) return; // nothing more is sent, and the channel ends soon
       this.#isSending = false;
       left();
       if (!this.#queue.isEmpty) this.#schedule();
