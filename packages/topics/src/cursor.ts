@@ -44,3 +44,15 @@ export function parseCursor(cursor: string): CounterCursor | undefined {
   const position = Number(digits);
   return Number.isSafeInteger(position) ? { epoch: cursor.slice(0, dot), position } : undefined;
 }
+
+/** Compares the positions of two cursors of one log. @throws TopicsUsageError `ERR_TOPICS_CURSOR`. */
+export function comparePositions(a: string, b: string): number {
+  const [first, second] = [parseCursor(a), parseCursor(b)];
+  if (first === undefined || second === undefined) {
+    throw new TopicsUsageError(
+      'ERR_TOPICS_CURSOR',
+      `compare: two cursors of one log were expected, not ${a} and ${b}`,
+    );
+  }
+  return first.position - second.position;
+}

@@ -29,6 +29,10 @@ export const TOPICS_ERRORS = {
       'The backplane was lost or too slow before it replied, so it may have done what it was called for. Publish again with the same `id` to be sure.',
   },
   ERR_TOPICS_BUSY: { meaning: 'The queue to the backplane is full; nothing was published.' },
+  ERR_TOPICS_PROCESSES_VERSION: {
+    meaning:
+      'The parent or the child runs a newer version of the package, so this child only reads; nothing was done. Restart the whole program.',
+  },
   ERR_TOPICS_GAP: {
     meaning:
       'The records after the given cursor are not all kept; see `gap` for the reason and for the cursor to go on from.',
@@ -106,6 +110,7 @@ export class BackplaneError extends CodedError<
   | 'ERR_TOPICS_BUSY'
   | 'ERR_TOPICS_CLOSED'
   | 'ERR_TOPICS_JOURNAL_WRITE'
+  | 'ERR_TOPICS_PROCESSES_VERSION'
 > {
   override readonly name = 'BackplaneError';
 }

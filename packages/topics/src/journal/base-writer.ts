@@ -1,5 +1,5 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { ByteWriter } from './byte-writer.ts';
+import { ByteWriter } from '../codec/byte-writer.ts';
 import { encodeHeader, HEADER_BYTES, seedOf } from './file-header.ts';
 import { FileWriter } from './file-writer.ts';
 import { writeFrame } from './frame.ts';

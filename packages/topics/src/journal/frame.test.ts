@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
-import { ByteWriter } from './byte-writer.ts';
+import { ByteWriter } from '../codec/byte-writer.ts';
 import { decodeHeader, encodeHeader, HEADER_BYTES, seedOf } from './file-header.ts';
 import { findHead, MIN_FRAME_BYTES, readFrame, writeFrame } from './frame.ts';
 import type { JournalItem } from './item-codec.ts';

@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
-import { ByteReader } from './byte-reader.ts';
-import type { ByteWriter } from './byte-writer.ts';
+import { ByteReader } from '../codec/byte-reader.ts';
+import type { ByteWriter } from '../codec/byte-writer.ts';
 import { type JournalItem, readItem, writeItem } from './item-codec.ts';
 
 // A frame: the CRC-32 of all that follows (4 bytes), a checksum of the next three numbers (4), the length of what follows

@@ -13,8 +13,8 @@ import type {
   RecordEntry,
 } from '../logs/log-entry.ts';
 import type { PublicError, RunEndHow } from '../record.ts';
-import type { ByteReader } from './byte-reader.ts';
-import type { ByteWriter } from './byte-writer.ts';
+import type { ByteReader } from '../codec/byte-reader.ts';
+import type { ByteWriter } from '../codec/byte-writer.ts';
 
 /** The first that a process writes to a journal. */
 interface OpenMark {

@@ -13,8 +13,8 @@ import type {
   PresenceSettings,
   ReadFrom,
 } from '../backplane/backplane.ts';
-import { newEpoch, parseCursor } from '../cursor.ts';
-import { BackplaneError, RunError, TopicsUsageError } from '../errors.ts';
+import { comparePositions, newEpoch } from '../cursor.ts';
+import { BackplaneError, RunError } from '../errors.ts';
 import { Log } from '../logs/log.ts';
 import { LogStore, type StoreLimits } from '../logs/log-store.ts';
 import { PresenceTable } from '../presence/presence-table.ts';
@@ -88,14 +88,7 @@ export class LocalLogs {
   }
 
   compare(a: string, b: string): number {
-    const [first, second] = [parseCursor(a), parseCursor(b)];
-    if (first === undefined || second === undefined) {
-      throw new TopicsUsageError(
-        'ERR_TOPICS_CURSOR',
-        `compare: two cursors of one log were expected, not ${a} and ${b}`,
-      );
-    }
-    return first.position - second.position;
+    return comparePositions(a, b);
   }
 
   revoke(topic: string, subject: string | undefined): void {

@@ -32,9 +32,14 @@ export class ByteReader {
 
   /** Returns a copy. */
   bytes(): Uint8Array {
+    return new Uint8Array(this.view());
+  }
+
+  /** Returns a part of the buffer, which it keeps in memory as long as it is used. */
+  view(): Buffer {
     const length = this.u32();
     const at = this.#take(length);
-    return new Uint8Array(this.#buffer.subarray(at, at + length));
+    return this.#buffer.subarray(at, at + length);
   }
 
   #take(bytes: number): number {

@@ -1,0 +1,368 @@
+import type { DoorEnd, DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import type { RateLimitedLog } from '@landspout/ioloop/reactor';
+import type { LogName, NewRecord, RunClaim, TopicSettings } from '../backplane/backplane.ts';
+import { BackplaneError, RunError } from '../errors.ts';
+import type { Payload } from '../record.ts';
+import { ChildHoldings } from './child-holdings.ts';
+import { FollowedLog, type FollowedLogHost, inParts, type LocalStore } from './followed-log.ts';
+import type { SharedRecords } from './shared-records.ts';
+import { readFromChild, type WireCall, type WireCallHandler, WIRE_VERSION } from './wire-calls.ts';
+import { wireErrorOf } from './wire-errors.ts';
+import {
+  cursorToChild,
+  failureToChild,
+  followingToChild,
+  helloToChild,
+  pageToChild,
+  partToChild,
+  resultToChild,
+} from './wire-replies.ts';
+
+/** What the sessions of a parent have in common. */
+export interface SessionServices {
+  readonly store: LocalStore;
+  readonly records: SharedRecords;
+  readonly log: RateLimitedLog;
+  /** The child has ended, or has closed its backplane. */
+  readonly over: (session: ParentSession) => void;
+}
+
+/** Calls of one child that wait for room. A child has a limit of its own, which is lower. */
+export const MAX_WAITING_CALLS = 200_000;
+
+/** A call whose reply may be large. */
+interface WaitingCall {
+  readonly call: number;
+  readonly wire: Extract<WireCall, { method: 'read' | 'follow' }>;
+}
+
+/** The parent's side of one child: makes its calls, and notifies it of the logs that it follows. */
+export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogHost {
+  readonly store: LocalStore;
+  readonly records: SharedRecords;
+  readonly #services: SessionServices;
+  readonly #door: MessageDoor;
+  readonly #holdings = new ChildHoldings();
+  readonly #topics = new Map<string, FollowedLog>();
+  readonly #runs = new Map<string, FollowedLog>();
+  readonly #byNumber = new Map<number, FollowedLog>();
+  /** Those that have something to send. */
+  readonly #postponed = new Set<FollowedLog>();
+  #waiting: WaitingCall[] = [];
+  #isFull = false;
+  #isOver = false;
+  /** The version of the child, if it is newer. */
+  #newerVersion: number | undefined;
+
+  constructor(services: SessionServices, door: MessageDoor) {
+    this.store = services.store;
+    this.records = services.records;
+    this.#services = services;
+    this.#door = door;
+    this.sendUrgent(helloToChild(this.records.writer, WIRE_VERSION));
+  }
+
+  /** Bytes that the child has not taken. */
+  get queuedBytes(): number {
+    return this.#door.queuedBytes;
+  }
+
+  /** Number of calls that wait until there is room for their replies. */
+  get waitingCalls(): number {
+    return this.#waiting.length;
+  }
+
+  /** Ends the session. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#door.close();
+    this.#over();
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['queuedBytes', 'waitingCalls', 'isFull'], () => ({
+      followed: this.#byNumber.size,
+      postponed: this.#postponed.size,
+    }));
+  }
+
+  // Called by the door.
+
+  message(message: Uint8Array): void {
+    try {
+      readFromChild(message, this);
+    } catch (error) {
+      // The state of the session is not known any more: the child has to start again.
+      this.#services.log.warn('message', { error }, 'a message of a child cannot be read; its door is closed');
+      this.close();
+    }
+  }
+
+  drained(): void {
+    this.#isFull = false;
+    this.#flush();
+  }
+
+  closed(_reason: DoorEnd): void {
+    this.#over();
+  }
+
+  // Called by the followed logs.
+
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  send(message: Uint8Array): boolean {
+    if (this.#isFull) return false;
+    this.#isFull = !this.#door.send(message);
+    return !this.#isFull;
+  }
+
+  sendUrgent(message: Uint8Array): void {
+    this.#door.send(message, true);
+  }
+
+  postpone(log: FollowedLog): void {
+    if (!this.#isOver) this.#postponed.add(log);
+  }
+
+  ended(log: FollowedLog): void {
+    this.#forget(log);
+  }
+
+  // What the child has sent.
+
+  hello(version: number): void {
+    if (version <= WIRE_VERSION) return;
+    this.#newerVersion = version;
+    this.#services.log.warn(
+      'version',
+      { version, own: WIRE_VERSION, taskId: this.#door.taskId },
+      'a child runs a newer version of the package than its parent, so it can only read; restart the whole program',
+    );
+  }
+
+  unknown(type: number): void {
+    this.#services.log.warn('unknown', { type }, 'a child has sent a message of a newer version');
+  }
+
+  append(call: number, topic: string, record: NewRecord, settings: TopicSettings): void {
+    this.#replyCursor(call, () => this.store.append(topic, record, settings));
+  }
+
+  write(call: number, id: string, token: number, payload: Payload): void {
+    this.#replyCursor(call, () => this.store.writeRun(id, token, payload));
+  }
+
+  call(call: number, wire: WireCall): void {
+    if (wire.method === 'read' || wire.method === 'follow') {
+      this.#callWithRoom(call, wire);
+      return;
+    }
+    void this.#reply(call, this.#make(wire));
+  }
+
+  unfollow(number: number, presenceOnly: boolean): void {
+    const log = this.#byNumber.get(number);
+    if (log === undefined) return;
+    if (presenceOnly) {
+      log.unwatchPresence();
+      return;
+    }
+    log.close();
+    this.#forget(log);
+  }
+
+  /** Makes a call that is not for reading or following. The promise rejects if it fails, the call throws nothing. */
+  async #make(wire: Exclude<WireCall, WaitingCall['wire']>): Promise<unknown> {
+    const { store } = this;
+    if (wire.method === 'runInfo') return store.runInfo(...wire.args);
+    if (wire.method === 'stats') return store.stats();
+    this.#requireSameVersion();
+    switch (wire.method) {
+      case 'delete':
+        return store.delete(...wire.args);
+      case 'revoke': {
+        const [topic, subject] = wire.args;
+        await store.revoke(topic, subject ?? undefined);
+        return store.revocations;
+      }
+      case 'join':
+        return this.#join(...wire.args);
+      case 'leave': {
+        const [topic, member, settings] = wire.args;
+        // A member of another child stays.
+        return this.#holdings.left(topic, member) ? store.leave(topic, member, settings) : undefined;
+      }
+      case 'claimRun':
+        return this.#claimed(await store.claimRun(...wire.args));
+      case 'claimExpiredRun':
+        return this.#claimed(await store.claimExpiredRun(wire.args[0] ?? undefined));
+      case 'renewRun':
+        return this.#held(wire.args[0], wire.args[1], false, store.renewRun(...wire.args));
+      case 'releaseRun':
+        return this.#held(wire.args[0], wire.args[1], true, store.releaseRun(...wire.args));
+      case 'endRun':
+        return this.#held(wire.args[0], wire.args[1], true, store.endRun(...wire.args));
+      case 'cancelRun':
+        return store.cancelRun(...wire.args);
+      default:
+        return unknownCall(wire);
+    }
+  }
+
+  async #join(...[topic, member, settings]: Extract<WireCall, { method: 'join' }>['args']): Promise<void> {
+    // Before it has joined, because a leave may come at once.
+    this.#holdings.joined(topic, member.member, settings);
+    try {
+      await this.store.join(topic, member, settings);
+    } catch (error) {
+      this.#holdings.left(topic, member.member);
+      throw error;
+    }
+  }
+
+  /** Remembers that the child has the lease, if it still lives. */
+  async #claimed<Claim extends RunClaim | { readonly token: undefined } | undefined>(claim: Claim): Promise<Claim> {
+    if (claim?.token === undefined) return claim;
+    const { token, run } = claim;
+    if (this.#isOver) await this.store.releaseRun(run.id, token);
+    else this.#holdings.claimed(run.id, token);
+    return claim;
+  }
+
+  /** Waits for a call with a token. @param isLast - the token is not valid after it. */
+  async #held<Result>(id: string, token: number, isLast: boolean, made: Promise<Result>): Promise<Result> {
+    try {
+      const result = await made;
+      if (isLast) this.#holdings.lost(id, token);
+      return result;
+    } catch (error) {
+      if (error instanceof RunError) this.#holdings.lost(id, token);
+      throw error;
+    }
+  }
+
+  /** @throws BackplaneError `ERR_TOPICS_PROCESSES_VERSION`. */
+  #requireSameVersion(): void {
+    if (this.#newerVersion === undefined) return;
+    throw new BackplaneError(
+      'ERR_TOPICS_PROCESSES_VERSION',
+      `this child runs version ${this.#newerVersion} and its parent ${WIRE_VERSION}, so the child can only read; restart the whole program`,
+    );
+  }
+
+  async #replyCursor(call: number, make: () => Promise<string>): Promise<void> {
+    let message: Uint8Array;
+    try {
+      this.#requireSameVersion();
+      const cursor = await make();
+      message = cursorToChild(this.records.writer, call, cursor, this.#postponed.size > 0);
+    } catch (error) {
+      message = failureToChild(this.records.writer, call, wireErrorOf(error));
+    }
+    this.sendUrgent(message);
+  }
+
+  async #reply(call: number, made: Promise<unknown>): Promise<void> {
+    let message: Uint8Array;
+    try {
+      message = resultToChild(this.records.writer, call, await made);
+    } catch (error) {
+      message = failureToChild(this.records.writer, call, wireErrorOf(error));
+    }
+    this.sendUrgent(message);
+  }
+
+  /** Makes a call whose reply may be large, after those that wait. */
+  #callWithRoom(call: number, wire: WaitingCall['wire']): void {
+    if (this.#waiting.length >= MAX_WAITING_CALLS) {
+      const busy = new BackplaneError(
+        'ERR_TOPICS_BUSY',
+        `${MAX_WAITING_CALLS} calls of this child wait for room already; nothing was done`,
+      );
+      this.sendUrgent(failureToChild(this.records.writer, call, wireErrorOf(busy)));
+      return;
+    }
+    this.#waiting.push({ call, wire });
+    if (!this.#isFull && this.#waiting.length === 1) this.#flush();
+  }
+
+  /** Sends what is due while there is room: in turn, so that neither logs nor calls wait for each other. */
+  #flush(): void {
+    let next = 0;
+    while (!this.#isFull && !this.#isOver) {
+      const call = this.#waiting[next];
+      if (call !== undefined && this.#answer(call)) next += 1;
+      const log = this.#postponed.values().next().value;
+      if (log === undefined && call === undefined) break;
+      if (log === undefined || this.#isFull) continue;
+      this.#postponed.delete(log);
+      if (log.flush() !== 'done') this.#postponed.add(log);
+    }
+    if (next > 0) this.#waiting.splice(0, next);
+  }
+
+  /** @returns false if there is no room for the reply. */
+  #answer({ call, wire }: WaitingCall): boolean {
+    try {
+      return wire.method === 'read' ? this.#read(call, ...wire.args) : this.#follow(call, ...wire.args);
+    } catch (error) {
+      this.sendUrgent(failureToChild(this.records.writer, call, wireErrorOf(error)));
+      return true;
+    }
+  }
+
+  #read(call: number, ...args: Extract<WireCall, { method: 'read' }>['args']): boolean {
+    return this.send(pageToChild(this.records.writer, call, this.store.read(...args)));
+  }
+
+  #follow(call: number, name: LogName, presence: boolean): boolean {
+    const { store, records } = this;
+    const logs = name.kind === 'topic' ? this.#topics : this.#runs;
+    const known = logs.get(name.name);
+    const log = known ?? new FollowedLog(this, name);
+    const { cursor, endBefore: end } = log;
+    const members = presence && end === undefined ? log.watchPresence() : [];
+    const started = { log: end === undefined ? log.number : undefined, cursor, end, revocations: store.revocations };
+    // The reply is the last of its messages, and the first has to find room.
+    const messages = inParts(members).map((part) => partToChild(records.writer, call, part));
+    messages.push(followingToChild(records.writer, call, started));
+    const [first, ...others] = messages as [Uint8Array, ...Uint8Array[]];
+    if (!this.send(first)) {
+      if (known === undefined) log.close();
+      return false;
+    }
+    for (const message of others) this.sendUrgent(message);
+    if (known !== undefined || end !== undefined) return true;
+    logs.set(name.name, log);
+    this.#byNumber.set(log.number, log);
+    return true;
+  }
+
+  #forget(log: FollowedLog): void {
+    const logs = log.name.kind === 'topic' ? this.#topics : this.#runs;
+    if (logs.get(log.name.name) === log) logs.delete(log.name.name);
+    this.#byNumber.delete(log.number);
+    this.#postponed.delete(log);
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#waiting = [];
+    this.#postponed.clear();
+    for (const log of this.#byNumber.values()) log.close();
+    this.#byNumber.clear();
+    this.#topics.clear();
+    this.#runs.clear();
+    this.#holdings.release(this.store);
+    this.#services.over(this);
+  }
+}
+
+function unknownCall(wire: { readonly method: string }): never {
+  throw new BackplaneError('ERR_TOPICS_UNAVAILABLE', `${wire.method} is a call of a newer version; nothing was done`);
+}
