@@ -65,6 +65,8 @@ export { JournalError, type JournalErrorOptions } from './journal/journal-error.
 export type { JournalBackplaneOptions, JournalDurability } from './journal/journal-options.ts';
 export type { StoreLimits } from './logs/log-store.ts';
 export { MemoryBackplane, type MemoryBackplaneOptions } from './memory/memory-backplane.ts';
+export { ProcessesBackplane, type ProcessesStats } from './processes/processes-backplane.ts';
+export type { ProcessesBackplaneOptions } from './processes/processes-options.ts';
 
 // For backplanes of other packages.
 

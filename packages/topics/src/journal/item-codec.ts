@@ -1,4 +1,6 @@
 import type { RunSettings, TopicSettings } from '../backplane/backplane.ts';
+import type { ByteReader } from '../codec/byte-reader.ts';
+import type { ByteWriter } from '../codec/byte-writer.ts';
 import type { DedupeId } from '../logs/dedupe.ts';
 import type { PastEpoch } from '../logs/log.ts';
 import type {
@@ -13,8 +15,6 @@ import type {
   RecordEntry,
 } from '../logs/log-entry.ts';
 import type { PublicError, RunEndHow } from '../record.ts';
-import type { ByteReader } from '../codec/byte-reader.ts';
-import type { ByteWriter } from '../codec/byte-writer.ts';
 
 /** The first that a process writes to a journal. */
 interface OpenMark {

@@ -1,5 +1,12 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import type { Following, LogFollower, LogName, Page, PageSize, PresenceChange } from '../backplane/backplane.ts';
+import type {
+  Following,
+  LogFollower,
+  LogName,
+  Page,
+  PageSize,
+  PresenceChange,
+} from '../backplane/backplane.ts';
 import type { JournalBackplane } from '../journal/journal-backplane.ts';
 import type { MemoryBackplane } from '../memory/memory-backplane.ts';
 import type { TopicEnd, TopicGap, TopicMember, TopicRecord } from '../record.ts';

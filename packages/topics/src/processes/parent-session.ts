@@ -1,5 +1,5 @@
-import type { DoorEnd, DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import type { DoorEnd, DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
 import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { LogName, NewRecord, RunClaim, TopicSettings } from '../backplane/backplane.ts';
 import { BackplaneError, RunError } from '../errors.ts';
@@ -7,7 +7,7 @@ import type { Payload } from '../record.ts';
 import { ChildHoldings } from './child-holdings.ts';
 import { FollowedLog, type FollowedLogHost, inParts, type LocalStore } from './followed-log.ts';
 import type { SharedRecords } from './shared-records.ts';
-import { readFromChild, type WireCall, type WireCallHandler, WIRE_VERSION } from './wire-calls.ts';
+import { readFromChild, WIRE_VERSION, type WireCall, type WireCallHandler } from './wire-calls.ts';
 import { wireErrorOf } from './wire-errors.ts';
 import {
   cursorToChild,
@@ -30,6 +30,9 @@ export interface SessionServices {
 
 /** Calls of one child that wait for room. A child has a limit of its own, which is lower. */
 export const MAX_WAITING_CALLS = 200_000;
+
+/** A page that is longer would keep other messages waiting, and a message has a limit. */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 /** A call whose reply may be large. */
 interface WaitingCall {
@@ -60,7 +63,6 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     this.records = services.records;
     this.#services = services;
     this.#door = door;
-    this.sendUrgent(helloToChild(this.records.writer, WIRE_VERSION));
   }
 
   /** Bytes that the child has not taken. */
@@ -94,7 +96,11 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
       readFromChild(message, this);
     } catch (error) {
       // The state of the session is not known any more: the child has to start again.
-      this.#services.log.warn('message', { error }, 'a message of a child cannot be read; its door is closed');
+      this.#services.log.warn(
+        'message',
+        { error },
+        'a message of a child cannot be read; its door is closed',
+      );
       this.close();
     }
   }
@@ -134,9 +140,10 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
 
   // What the child has sent.
 
-  hello(version: number): void {
-    if (version <= WIRE_VERSION) return;
-    this.#newerVersion = version;
+  hello(call: number, version: number): void {
+    this.sendUrgent(helloToChild(this.records.writer, call, WIRE_VERSION));
+    this.#newerVersion = version > WIRE_VERSION ? version : undefined;
+    if (this.#newerVersion === undefined) return;
     this.#services.log.warn(
       'version',
       { version, own: WIRE_VERSION, taskId: this.#door.taskId },
@@ -225,7 +232,9 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   }
 
   /** Remembers that the child has the lease, if it still lives. */
-  async #claimed<Claim extends RunClaim | { readonly token: undefined } | undefined>(claim: Claim): Promise<Claim> {
+  async #claimed<Claim extends RunClaim | { readonly token: undefined } | undefined>(
+    claim: Claim,
+  ): Promise<Claim> {
     if (claim?.token === undefined) return claim;
     const { token, run } = claim;
     if (this.#isOver) await this.store.releaseRun(run.id, token);
@@ -315,8 +324,10 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     }
   }
 
-  #read(call: number, ...args: Extract<WireCall, { method: 'read' }>['args']): boolean {
-    return this.send(pageToChild(this.records.writer, call, this.store.read(...args)));
+  #read(call: number, ...[name, from, size]: Extract<WireCall, { method: 'read' }>['args']): boolean {
+    const { maxRecords, maxBytes } = size;
+    const page = this.store.read(name, from, { maxRecords, maxBytes: Math.min(maxBytes, MAX_PAGE_BYTES) });
+    return this.send(pageToChild(this.records.writer, call, page));
   }
 
   #follow(call: number, name: LogName, presence: boolean): boolean {
@@ -326,7 +337,12 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     const log = known ?? new FollowedLog(this, name);
     const { cursor, endBefore: end } = log;
     const members = presence && end === undefined ? log.watchPresence() : [];
-    const started = { log: end === undefined ? log.number : undefined, cursor, end, revocations: store.revocations };
+    const started = {
+      log: end === undefined ? log.number : undefined,
+      cursor,
+      end,
+      revocations: store.revocations,
+    };
     // The reply is the last of its messages, and the first has to find room.
     const messages = inParts(members).map((part) => partToChild(records.writer, call, part));
     messages.push(followingToChild(records.writer, call, started));
@@ -364,5 +380,8 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
 }
 
 function unknownCall(wire: { readonly method: string }): never {
-  throw new BackplaneError('ERR_TOPICS_UNAVAILABLE', `${wire.method} is a call of a newer version; nothing was done`);
+  throw new BackplaneError(
+    'ERR_TOPICS_UNAVAILABLE',
+    `${wire.method} is a call of a newer version; nothing was done`,
+  );
 }

@@ -21,7 +21,9 @@ export class SharedRecords {
   readonly #runs = new Map<string, NumberedLog>();
   #lastNumber = 0;
   /** All children are notified of a record one after the other, so the last one is enough. */
-  #encoded: { readonly record: TopicRecord; readonly number: number; readonly message: Uint8Array } | undefined;
+  #encoded:
+    | { readonly record: TopicRecord; readonly number: number; readonly message: Uint8Array }
+    | undefined;
 
   /** The number of a log, which one more child follows. It is never used again after the last one has stopped. */
   begin({ kind, name }: LogName): number {

@@ -53,7 +53,7 @@ export type WireCall = {
 
 /** Gets what a child has sent. */
 export interface WireCallHandler {
-  hello(version: number): void;
+  hello(call: number, version: number): void;
   append(call: number, topic: string, record: NewRecord, settings: TopicSettings): void;
   write(call: number, id: string, token: number, payload: Payload): void;
   call(call: number, wire: WireCall): void;
@@ -63,8 +63,10 @@ export interface WireCallHandler {
   unknown(type: number): void;
 }
 
-export function helloToParent(writer: ByteWriter, version: number): Uint8Array {
+/** @param version - that in which the child sends. */
+export function helloToParent(writer: ByteWriter, call: number, version: number): Uint8Array {
   writer.u8(TYPES.hello);
+  writer.u32(call);
   writer.u32(version);
   return writer.take();
 }
@@ -128,7 +130,7 @@ export function readFromChild(message: Uint8Array, handler: WireCallHandler): vo
   const type = reader.u8();
   switch (type) {
     case TYPES.hello:
-      handler.hello(reader.u32());
+      handler.hello(reader.u32(), reader.u32());
       break;
     case TYPES.append:
       readAppend(reader, handler);
@@ -138,8 +140,8 @@ export function readFromChild(message: Uint8Array, handler: WireCallHandler): vo
       break;
     case TYPES.call: {
       const call = reader.u32();
-      const [method, ...args] = JSON.parse(reader.text()) as [WireCall['method'], ...unknown[]];
-      handler.call(call, { method, args } as WireCall);
+      const [method, ...args] = JSON.parse(reader.text()) as unknown[];
+      handler.call(call, { method, args } as unknown as WireCall);
       break;
     }
     case TYPES.unfollow:

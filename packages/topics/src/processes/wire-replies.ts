@@ -37,7 +37,7 @@ export interface StartedFollowing {
 
 /** Gets what a parent has sent. */
 export interface WireReplyHandler {
-  hello(version: number): void;
+  hello(call: number, version: number): void;
   /** @param isBehind - records up to the cursor may not have been sent yet. */
   cursor(call: number, cursor: string, isBehind: boolean): void;
   result(call: number, value: unknown): void;
@@ -58,8 +58,9 @@ export interface WireReplyHandler {
   presence(log: number, change: PresenceChange): void;
 }
 
-export function helloToChild(writer: ByteWriter, version: number): Uint8Array {
+export function helloToChild(writer: ByteWriter, call: number, version: number): Uint8Array {
   writer.u8(TYPES.hello);
+  writer.u32(call);
   writer.u32(version);
   return writer.take();
 }
@@ -122,11 +123,7 @@ export function recordToChild(writer: ByteWriter, log: number, record: TopicReco
   return writer.take();
 }
 
-export function recordsToChild(
-  writer: ByteWriter,
-  log: number,
-  records: readonly TopicRecord[],
-): Uint8Array {
+export function recordsToChild(writer: ByteWriter, log: number, records: readonly TopicRecord[]): Uint8Array {
   writer.u8(TYPES.records);
   writer.f64(log);
   writeRecords(writer, records);
@@ -192,7 +189,7 @@ export function readFromParent(message: Uint8Array, handler: WireReplyHandler): 
 function readReply(type: number, reader: ByteReader, handler: WireReplyHandler): void {
   switch (type) {
     case TYPES.hello:
-      handler.hello(reader.u32());
+      handler.hello(reader.u32(), reader.u32());
       break;
     case TYPES.result:
       handler.result(reader.u32(), readJson(reader));

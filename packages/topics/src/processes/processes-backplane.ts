@@ -1,0 +1,244 @@
+import { isMainThread } from 'node:worker_threads';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { isTaskChild, openDoor, ProcessUsageError, serveDoor } from '@landspout/ioloop/processes';
+import type {
+  Backplane,
+  BackplaneStats,
+  Following,
+  FollowOptions,
+  LogFollower,
+  LogName,
+  NewRecord,
+  NewRun,
+  NewRunEnd,
+  Page,
+  PageSize,
+  PresenceSettings,
+  ReadFrom,
+  RunClaim,
+  RunInfo,
+  TopicSettings,
+} from '../backplane/backplane.ts';
+import { TopicsUsageError } from '../errors.ts';
+import { JournalBackplane } from '../journal/journal-backplane.ts';
+import { MemoryBackplane } from '../memory/memory-backplane.ts';
+import type { Payload, TopicEnd, TopicMember } from '../record.ts';
+import { ChildBackplane } from './child-backplane.ts';
+import type { LocalStore } from './followed-log.ts';
+import { ParentSessions } from './parent-sessions.ts';
+import {
+  type ProcessesBackplaneOptions,
+  type ProcessesRules,
+  requireProcessesOptions,
+} from './processes-options.ts';
+
+/** Counts of a {@link ProcessesBackplane}. */
+export interface ProcessesStats extends BackplaneStats {
+  /** Number of children that use it; in a child 0. */
+  readonly children: number;
+  /** Bytes that wait to be sent: to the children, or to the parent. */
+  readonly queuedBytes: number;
+}
+
+/** What differs between the processes. */
+type Side =
+  | { readonly kind: 'child'; readonly child: ChildBackplane }
+  | {
+      readonly kind: 'parent';
+      readonly store: LocalStore;
+      readonly sessions: ParentSessions;
+      readonly serving: { close(): void };
+    };
+
+/**
+ * Shares topics and runs among the child processes of a server: the parent keeps them, and the children use them through
+ * a socket of their own. In a program without children it is like a {@link MemoryBackplane}, or a {@link JournalBackplane}
+ * with the option `journal`.
+ *
+ * Open it above `server.start` or `forkProcesses`, in code that runs in the parent and in each child. A record is
+ * delivered, and its `publish` resolves, after the parent has it. A child that dies loses only publishes that had not
+ * resolved; its members leave, and its runs are interrupted or continued in another child. A new child finds the history.
+ * If the parent dies, all children end, and the history is lost unless there is a journal.
+ *
+ * @example
+ * const backplane = await ProcessesBackplane.open();
+ * const topics = new Topics({ backplane });
+ * const server = await app.start({ processes: 4, port: 8888 });
+ */
+export class ProcessesBackplane implements Backplane {
+  readonly name = 'processes';
+  readonly #side: Side;
+  readonly #backplane: Backplane;
+  #closed: Promise<void> | undefined;
+
+  private constructor(side: Side) {
+    this.#side = side;
+    this.#backplane = side.kind === 'child' ? side.child : side.store;
+  }
+
+  /**
+   * Opens the backplane: in a child, after the parent has; otherwise it makes a store of its own, which serves the
+   * children.
+   *
+   * @throws TopicsUsageError `ERR_TOPICS_USAGE` if an option is unknown or invalid, the name is open already in this
+   *   process, or in a worker thread.
+   * @throws JournalError in the parent; see {@link JournalBackplane.open}.
+   * @throws BackplaneError `ERR_TOPICS_UNAVAILABLE` in a child, if the parent has not opened it within 10 s.
+   */
+  static async open(options: ProcessesBackplaneOptions = {}): Promise<ProcessesBackplane> {
+    const rules = requireProcessesOptions(options);
+    if (!isMainThread) {
+      throw new TopicsUsageError(
+        'ERR_TOPICS_USAGE',
+        'ProcessesBackplane.open: the main thread was expected, and this is a worker thread; open it in the main thread',
+      );
+    }
+    const { name, maxQueuedBytes } = rules;
+    if (!isTaskChild()) return ProcessesBackplane.#openStore(rules);
+    const child = await ChildBackplane.open(rules, (handler) =>
+      usable(name, () => openDoor(name, handler, { maxQueuedBytes })),
+    );
+    return new ProcessesBackplane({ kind: 'child', child });
+  }
+
+  static async #openStore(rules: ProcessesRules): Promise<ProcessesBackplane> {
+    const { name, maxQueuedBytes } = rules;
+    const store = await openStore(rules);
+    const sessions = new ParentSessions(store, rules);
+    try {
+      const serving = usable(name, () =>
+        serveDoor(name, (door) => sessions.accept(door), { maxQueuedBytes }),
+      );
+      return new ProcessesBackplane({ kind: 'parent', store, sessions, serving });
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  /** `alone` until the first child has opened it; then `parent`. In a child: `child`. */
+  get role(): 'alone' | 'parent' | 'child' {
+    if (this.#side.kind === 'child') return 'child';
+    return this.#side.sessions.hasServed ? 'parent' : 'alone';
+  }
+
+  get revocations(): number {
+    return this.#backplane.revocations;
+  }
+
+  append(topic: string, record: NewRecord, settings: TopicSettings): Promise<string> {
+    return this.#backplane.append(topic, record, settings);
+  }
+
+  read(log: LogName, from: ReadFrom, size: PageSize): Page | Promise<Page> {
+    return this.#backplane.read(log, from, size);
+  }
+
+  follow(log: LogName, follower: LogFollower, options: FollowOptions): Following | Promise<Following> {
+    return this.#backplane.follow(log, follower, options);
+  }
+
+  compare(a: string, b: string): number {
+    return this.#backplane.compare(a, b);
+  }
+
+  delete(topic: string): Promise<void> {
+    return this.#backplane.delete(topic);
+  }
+
+  revoke(topic: string, subject: string | undefined): Promise<void> {
+    return this.#backplane.revoke(topic, subject);
+  }
+
+  join(topic: string, member: TopicMember, settings: PresenceSettings): Promise<void> {
+    return this.#backplane.join(topic, member, settings);
+  }
+
+  leave(topic: string, member: string, settings: PresenceSettings): Promise<void> {
+    return this.#backplane.leave(topic, member, settings);
+  }
+
+  claimRun(run: NewRun): Promise<RunClaim | { readonly token: undefined; readonly run: RunInfo }> {
+    return this.#backplane.claimRun(run);
+  }
+
+  renewRun(id: string, token: number): Promise<void> {
+    return this.#backplane.renewRun(id, token);
+  }
+
+  releaseRun(id: string, token: number): Promise<void> {
+    return this.#backplane.releaseRun(id, token);
+  }
+
+  writeRun(id: string, token: number, payload: Payload): Promise<string> {
+    return this.#backplane.writeRun(id, token, payload);
+  }
+
+  endRun(id: string, token: number, end: NewRunEnd): Promise<TopicEnd> {
+    return this.#backplane.endRun(id, token, end);
+  }
+
+  cancelRun(id: string): Promise<RunInfo> {
+    return this.#backplane.cancelRun(id);
+  }
+
+  runInfo(id: string): Promise<RunInfo> {
+    return this.#backplane.runInfo(id);
+  }
+
+  claimExpiredRun(id?: string): Promise<RunClaim | undefined> {
+    return this.#backplane.claimExpiredRun(id);
+  }
+
+  /**
+   * The counts of the parent's store. A child does not wait for them: it returns those that it asked for at the call
+   * before.
+   */
+  stats(): ProcessesStats {
+    const side = this.#side;
+    const [children, { queuedBytes }] =
+      side.kind === 'child' ? [0, side.child] : [side.sessions.size, side.sessions];
+    return { ...this.#backplane.stats(), children, queuedBytes };
+  }
+
+  /**
+   * Ends what is followed with `closed`. In a child it waits for the replies of calls, up to 5 s, and its members leave;
+   * in the parent it closes the store, also for the children. The second call waits for the first.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [INSPECT](): object {
+    // The statistics of a child are a call.
+    return inspection(this, ['name', 'role'], () => ({ backplane: this.#backplane }));
+  }
+
+  async #close(): Promise<void> {
+    if (this.#side.kind === 'child') return this.#side.child.close();
+    const { store, sessions, serving } = this.#side;
+    serving.close();
+    await store.close();
+    sessions.close();
+  }
+}
+
+async function openStore({ limits, clock, journal }: ProcessesRules): Promise<LocalStore> {
+  return journal === undefined ? new MemoryBackplane({ ...limits, clock }) : JournalBackplane.open(journal);
+}
+
+/** @throws TopicsUsageError `ERR_TOPICS_USAGE` if the name is in use, or too long. */
+function usable<Door>(name: string, open: () => Door): Door {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof ProcessUsageError)) throw error;
+    const problem = `ProcessesBackplane.open: the name ${JSON.stringify(name)} cannot be used (${error.message}); open each name once in a process`;
+    throw new TopicsUsageError('ERR_TOPICS_USAGE', problem, { cause: error });
+  }
+}
