@@ -53,6 +53,8 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   /** Those that have something to send. */
   readonly #postponed = new Set<FollowedLog>();
   #waiting: WaitingCall[] = [];
+  /** Calls that are being made. */
+  #inFlight = 0;
   #isFull = false;
   #isOver = false;
   /** The version of the child, if it is newer. */
@@ -231,14 +233,9 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     }
   }
 
-  /** Remembers that the child has the lease, if it still lives. */
-  async #claimed<Claim extends RunClaim | { readonly token: undefined } | undefined>(
-    claim: Claim,
-  ): Promise<Claim> {
-    if (claim?.token === undefined) return claim;
-    const { token, run } = claim;
-    if (this.#isOver) await this.store.releaseRun(run.id, token);
-    else this.#holdings.claimed(run.id, token);
+  /** Remembers that the child has the lease. If it has ended meanwhile, that is given up at once. */
+  #claimed<Claim extends RunClaim | { readonly token: undefined } | undefined>(claim: Claim): Claim {
+    if (claim?.token !== undefined) this.#holdings.claimed(claim.run.id, claim.token);
     return claim;
   }
 
@@ -263,26 +260,35 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     );
   }
 
+  /** Makes a call that returns a cursor, and replies. */
   async #replyCursor(call: number, make: () => Promise<string>): Promise<void> {
-    let message: Uint8Array;
+    const { writer } = this.records;
+    this.#inFlight += 1;
     try {
       this.#requireSameVersion();
       const cursor = await make();
-      message = cursorToChild(this.records.writer, call, cursor, this.#postponed.size > 0);
+      this.sendUrgent(cursorToChild(writer, call, cursor, this.#postponed.size > 0));
     } catch (error) {
-      message = failureToChild(this.records.writer, call, wireErrorOf(error));
+      this.sendUrgent(failureToChild(writer, call, wireErrorOf(error)));
     }
-    this.sendUrgent(message);
+    this.#settled();
   }
 
   async #reply(call: number, made: Promise<unknown>): Promise<void> {
-    let message: Uint8Array;
+    const { writer } = this.records;
+    this.#inFlight += 1;
     try {
-      message = resultToChild(this.records.writer, call, await made);
+      this.sendUrgent(resultToChild(writer, call, await made));
     } catch (error) {
-      message = failureToChild(this.records.writer, call, wireErrorOf(error));
+      this.sendUrgent(failureToChild(writer, call, wireErrorOf(error)));
     }
-    this.sendUrgent(message);
+    this.#settled();
+  }
+
+  /** What the child has called for before its end is done before its leases are given up. */
+  #settled(): void {
+    this.#inFlight -= 1;
+    if (this.#isOver && this.#inFlight === 0) this.#holdings.release(this.store);
   }
 
   /** Makes a call whose reply may be large, after those that wait. */
@@ -374,7 +380,7 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     this.#byNumber.clear();
     this.#topics.clear();
     this.#runs.clear();
-    this.#holdings.release(this.store);
+    if (this.#inFlight === 0) this.#holdings.release(this.store);
     this.#services.over(this);
   }
 }

@@ -1,4 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
+import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { isTaskChild, openDoor, ProcessUsageError, serveDoor } from '@landspout/ioloop/processes';
 import type {
@@ -48,7 +49,15 @@ type Side =
       readonly store: LocalStore;
       readonly sessions: ParentSessions;
       readonly serving: { close(): void };
+      readonly clock: Clock;
+      readonly openedAt: number;
     };
+
+/**
+ * How long a process may not know that it is a parent. A parent must not take the runs of a journal to itself while it
+ * starts its children, unless it is asked for one of them.
+ */
+const FIRST_CHILD_MS = 10_000;
 
 /**
  * Shares topics and runs among the child processes of a server: the parent keeps them, and the children use them through
@@ -102,14 +111,15 @@ export class ProcessesBackplane implements Backplane {
   }
 
   static async #openStore(rules: ProcessesRules): Promise<ProcessesBackplane> {
-    const { name, maxQueuedBytes } = rules;
+    const { name, maxQueuedBytes, clock } = rules;
     const store = await openStore(rules);
     const sessions = new ParentSessions(store, rules);
     try {
       const serving = usable(name, () =>
         serveDoor(name, (door) => sessions.accept(door), { maxQueuedBytes }),
       );
-      return new ProcessesBackplane({ kind: 'parent', store, sessions, serving });
+      const openedAt = clock.now();
+      return new ProcessesBackplane({ kind: 'parent', store, sessions, serving, clock, openedAt });
     } catch (error) {
       await store.close();
       throw error;
@@ -186,8 +196,9 @@ export class ProcessesBackplane implements Backplane {
     return this.#backplane.runInfo(id);
   }
 
-  claimExpiredRun(id?: string): Promise<RunClaim | undefined> {
-    return this.#backplane.claimExpiredRun(id);
+  /** In the parent it finds none: the runs of children that have ended go on in other children. */
+  async claimExpiredRun(id?: string): Promise<RunClaim | undefined> {
+    return this.#leavesRuns(id) ? undefined : this.#backplane.claimExpiredRun(id);
   }
 
   /**
@@ -217,6 +228,13 @@ export class ProcessesBackplane implements Backplane {
   [INSPECT](): object {
     // The statistics of a child are a call.
     return inspection(this, ['name', 'role'], () => ({ backplane: this.#backplane }));
+  }
+
+  /** Whether there are children for a run, or may soon be some. */
+  #leavesRuns(id: string | undefined): boolean {
+    if (this.#side.kind === 'child') return false;
+    const { sessions, clock, openedAt } = this.#side;
+    return sessions.hasServed || (id === undefined && clock.now() < openedAt + FIRST_CHILD_MS);
   }
 
   async #close(): Promise<void> {

@@ -44,6 +44,11 @@ export class Family {
     return this.children.map(({ backplane }) => backplane);
   }
 
+  /** The first children, for tests that have so many. */
+  get firstThree(): readonly [FamilyChild, FamilyChild, FamilyChild] {
+    return this.children as unknown as readonly [FamilyChild, FamilyChild, FamilyChild];
+  }
+
   /** The child of that number. */
   child(index: number): FamilyChild {
     return this.children[index] as FamilyChild;
