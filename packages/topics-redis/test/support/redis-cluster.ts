@@ -45,7 +45,7 @@ export class RedisCluster {
       const own = (await server.command('CLUSTER', 'NODES'))
         .split('\n')
         .find((line) => line.includes('myself'));
-      if (own !== undefined && own.includes('master') && hasSlot(own, slot)) return server;
+      if (own?.includes('master') && hasSlot(own, slot)) return server;
     }
     throw new Error(`no node has the slot ${slot}`);
   }

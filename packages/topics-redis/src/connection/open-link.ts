@@ -1,0 +1,71 @@
+import { RedisBackplaneError } from '../errors.ts';
+import { AnnouncementsConnection } from './announcements-connection.ts';
+import { FixedEndpoint } from './endpoint.ts';
+import { reasonOf, replyCode } from './link-errors.ts';
+import type { RedisLink } from './redis-link.ts';
+import {
+  type LinkRules,
+  type RedisLinkOptions,
+  type RedisTarget,
+  requireLinkOptions,
+} from './redis-options.ts';
+import { addressOf } from './server-options.ts';
+import { SingleConnection } from './single-connection.ts';
+import { TwoConnectionLink } from './two-connection-link.ts';
+
+/**
+ * Connects to Redis. The link keeps the process alive until it is closed, as a client of a database does, also while it is
+ * not connected.
+ *
+ * @throws RedisUsageError `ERR_TOPICS_REDIS_USAGE` if an option is invalid.
+ * @throws RedisBackplaneError `ERR_TOPICS_REDIS_CONNECT` if a first attempt fails; see its `cause`. Nothing stays open.
+ */
+export async function openLink(options: RedisLinkOptions): Promise<RedisLink> {
+  const rules = requireLinkOptions('openLink', options);
+  const link = makeLink(rules);
+  try {
+    await link.open();
+    return link;
+  } catch (error) {
+    throw new RedisBackplaneError('ERR_TOPICS_REDIS_CONNECT', problemOf(rules, error as Error), {
+      cause: error,
+    });
+  }
+}
+
+function makeLink({ target, connection, limits }: LinkRules): TwoConnectionLink {
+  if (target.kind !== 'server') throw new Error('not there yet');
+  const endpoint = new FixedEndpoint(target.server);
+  return new TwoConnectionLink(
+    new SingleConnection(endpoint, connection),
+    new AnnouncementsConnection(endpoint, connection),
+    limits,
+  );
+}
+
+/** Describes why Redis cannot be used, and what can be done. */
+function problemOf({ target }: LinkRules, error: Error): string {
+  return `${nameOf(target)} cannot be used: ${reasonOf(error)}; ${remedyOf(error)}`;
+}
+
+function nameOf(target: RedisTarget): string {
+  if (target.kind === 'server') return `Redis at ${addressOf(target.server)}`;
+  return target.kind === 'sentinel' ? `the primary ${target.sentinel.name}` : 'the cluster of Redis';
+}
+
+const NO_CREDENTIALS: ReadonlySet<string | undefined> = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM']);
+const UNREACHABLE: ReadonlySet<string | undefined> = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+function remedyOf(error: Error): string {
+  const code = replyCode(error);
+  if (NO_CREDENTIALS.has(code)) return 'set the username and the password that Redis expects';
+  if (code === 'LOADING') return 'connect again when Redis has loaded its data';
+  const { code: systemCode } = error as NodeJS.ErrnoException;
+  if (UNREACHABLE.has(systemCode)) return 'start Redis there, or correct its address';
+  return 'see the cause';
+}
