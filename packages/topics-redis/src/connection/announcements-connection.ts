@@ -35,6 +35,11 @@ export class AnnouncementsConnection {
     return this.#connection.open();
   }
 
+  /** Connects anew, although there is a connection. */
+  renew(cause: Error): void {
+    this.#connection.renew(cause);
+  }
+
   /** A channel has one receiver: a second call replaces it. */
   async subscribe(channel: string, heard: (message: Buffer) => void): Promise<void> {
     const connection = this.#connection.current;

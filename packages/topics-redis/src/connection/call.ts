@@ -19,6 +19,8 @@ export class Call {
   readonly sequence: number;
   /** How often it was sent to no effect. */
   attempts = 0;
+  /** The address of the node that it is sent to next, and only once: the slot is being moved there. */
+  redirectedTo: string | undefined;
   resolve: (reply: RedisReply) => void = () => {};
   reject: (error: BackplaneError) => void = () => {};
 

@@ -6,8 +6,8 @@ import { WireCommand } from './wire-command.ts';
 
 /** Decides where calls go. */
 export interface Routes {
-  /** Returns the connection for a hash tag, or why there is none at present. */
-  routeOf(tag: string): Route | BackplaneError;
+  /** Returns the connection for a call, or why there is none at present. */
+  routeOf(call: Call): Route | BackplaneError;
   /**
    * Called with an error reply that says that the call was not executed where it was sent.
    *
@@ -25,9 +25,7 @@ export interface Route {
 
 /** A call that a server has not executed. */
 export interface Refusal {
-  readonly tag: string;
-  /** How often this call was refused. */
-  readonly attempts: number;
+  readonly call: Call;
   /** The first word of the reply. */
   readonly code: string;
   /** The whole reply. */
@@ -87,7 +85,7 @@ export class CommandQueue {
   }
 
   #send(call: Call, lane: Lane): void {
-    const route = this.#routes.routeOf(call.tag);
+    const route = this.#routes.routeOf(call);
     if (route instanceof BackplaneError) call.reject(route);
     else this.#sendOn(route, call, lane);
   }
@@ -133,8 +131,7 @@ export class CommandQueue {
       connection.scripts.clear();
       return true;
     }
-    const { tag, attempts } = call;
-    const repair = this.#routes.repair({ tag, attempts, code, message: error.message, connection });
+    const repair = this.#routes.repair({ call, code, message: error.message, connection });
     if (repair !== undefined) lane.repairs.push(repair);
     return repair !== undefined;
   }

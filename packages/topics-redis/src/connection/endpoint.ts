@@ -21,3 +21,31 @@ export class FixedEndpoint implements Endpoint {
     return this.#server;
   }
 }
+
+/** Any of several nodes, another one each time. */
+export class AnyNodeEndpoint implements Endpoint {
+  readonly #addresses: () => ReadonlySet<string>;
+  readonly #serverAt: (address: string) => ServerOptions;
+  #chosen: string | undefined;
+
+  /** @param addresses - returns those of the present nodes. */
+  constructor(addresses: () => ReadonlySet<string>, serverAt: (address: string) => ServerOptions) {
+    this.#addresses = addresses;
+    this.#serverAt = serverAt;
+  }
+
+  /** Whether the node that was chosen last is one of the present nodes. */
+  get isPresent(): boolean {
+    return this.#chosen === undefined || this.#addresses().has(this.#chosen);
+  }
+
+  async resolve(): Promise<ServerOptions> {
+    const all = [...this.#addresses()];
+    const others = all.filter((address) => address !== this.#chosen);
+    const choices = others.length > 0 ? others : all;
+    const chosen = choices[Math.floor(Math.random() * choices.length)];
+    if (chosen === undefined) throw new Error('no node of the cluster is known');
+    this.#chosen = chosen;
+    return this.#serverAt(chosen);
+  }
+}

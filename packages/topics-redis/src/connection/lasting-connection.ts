@@ -19,25 +19,28 @@ export interface LastingConnectionOptions {
   readonly heard?: Heard;
   /** Called with each connection before it counts as ready. A rejection ends it. */
   readonly prepare?: (connection: ServerConnection) => Promise<void>;
-  /** Called when the connection is lost, and when there is one again. */
-  readonly lost?: (cause: Error) => void;
+  /** Called when the connection is lost, and when there is one again. Not called for the end by {@link close}. */
+  readonly lost?: () => void;
   readonly restored?: () => void;
+  /** Called when an attempt to connect again has failed. */
+  readonly failed?: () => void;
 }
 
-/** The longest pause between two attempts, and that before the first, in milliseconds. */
+/** The shortest and the longest pause between two attempts, in milliseconds. */
 const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [50, 2000];
 
 /** A connection that is made anew whenever it is lost, until it is closed. */
 export class LastingConnection {
   readonly #options: LastingConnectionOptions;
   readonly #closing = new AbortController();
+  /** All that are open, also those that are not ready yet, or retired. */
+  readonly #connections = new Set<ServerConnection>();
   #current: ServerConnection | undefined;
-  #heartbeat: Heartbeat | undefined;
   #attempts = 0;
   #pause: ClockTimer | undefined;
-  /** The attempt to connect that goes on. */
-  #attempt: Promise<unknown> = Promise.resolve();
-  #lastFailure: Error | undefined;
+  /** The attempt to connect that goes on, or the last one. Never rejects. */
+  #attempt: Promise<void> = Promise.resolve();
+  #failure: Error | undefined;
 
   constructor(options: LastingConnectionOptions) {
     this.#options = options;
@@ -50,7 +53,7 @@ export class LastingConnection {
 
   /** Why there is no connection. */
   get failure(): Error | undefined {
-    return this.#lastFailure;
+    return this.#failure;
   }
 
   get isClosed(): boolean {
@@ -59,7 +62,11 @@ export class LastingConnection {
 
   /** Makes the first connection. @throws Error after one attempt. */
   async open(): Promise<void> {
-    this.#accept(await this.#connect(), true);
+    const attempt = this.#connect();
+    this.#attempt = attempt.then(ignore, ignore);
+    const connection = await attempt;
+    if (this.isClosed) throw connection.ended ?? new Error('closed');
+    this.#accept(connection);
   }
 
   /** Makes the first connection in the background, and goes on until there is one. */
@@ -67,61 +74,75 @@ export class LastingConnection {
     this.#retry();
   }
 
-  /** Ends the connection, and any attempt to make one. */
+  /** Resolves when there is a connection, or the attempt that goes on has failed. */
+  settled(): Promise<void> {
+    return this.#attempt;
+  }
+
+  /** Makes a connection anew, although there is one. Commands that wait for it get their replies. */
+  renew(cause: Error): void {
+    const connection = this.#current;
+    if (connection === undefined) return;
+    this.#lose(cause);
+    connection.retire(cause);
+  }
+
+  /** Ends the connection, and any attempt to make one. Resolves when there is none. */
   async close(cause: Error): Promise<void> {
     this.#closing.abort();
     this.#pause?.cancel();
-    this.#current?.end(cause);
-    await this.#attempt.catch(() => {});
+    this.#current = undefined;
+    for (const connection of this.#connections) connection.end(cause);
+    await this.#attempt;
   }
 
-  #connect(): Promise<ServerConnection> {
-    const attempt = this.#connectOnce();
-    this.#attempt = attempt;
-    return attempt;
+  /** Ends the connection when the commands that wait have their replies, and does not make one anew. */
+  retire(cause: Error): void {
+    this.#closing.abort();
+    this.#pause?.cancel();
+    this.#current = undefined;
+    for (const connection of this.#connections) connection.retire(cause);
   }
 
-  async #connectOnce(): Promise<ServerConnection> {
+  async #connect(): Promise<ServerConnection> {
     const { endpoint, rules, heard, prepare } = this.#options;
     const { signal } = this.#closing;
     const server = await endpoint.resolve(signal);
     const connection = await ServerConnection.connect({ ...rules, server, signal, heard });
-    const abort = () => connection.end(new Error('the attempt to connect was ended'));
-    signal.addEventListener('abort', abort);
+    this.#connections.add(connection);
+    const heartbeat = new Heartbeat(connection, rules);
+    connection.onEnd((cause) => {
+      heartbeat.stop();
+      this.#connections.delete(connection);
+      if (this.#current === connection) this.#lose(cause);
+    });
     try {
       signal.throwIfAborted();
       await endpoint.check?.(connection);
       await prepare?.(connection);
+      signal.throwIfAborted();
       return connection;
     } catch (error) {
       connection.end(error as Error);
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', abort);
+      throw connection.ended ?? error;
     }
   }
 
-  /** @param isFirst - then nothing was lost before. */
-  #accept(connection: ServerConnection, isFirst: boolean): void {
-    if (this.isClosed) {
-      connection.end(new Error('closed'));
-      return;
-    }
+  #accept(connection: ServerConnection, restored?: () => void): void {
+    if (this.isClosed) return;
     this.#current = connection;
     this.#attempts = 0;
-    this.#heartbeat = new Heartbeat(connection, this.#options.rules);
-    if (!isFirst) this.#options.restored?.();
-    connection.onEnd((cause) => this.#lose(cause)); // at once if it has ended meanwhile
+    restored?.();
+    if (connection.ended !== undefined) this.#lose(connection.ended);
   }
 
   #lose(cause: Error): void {
     const address = this.#current?.address;
-    this.#heartbeat?.stop();
     this.#current = undefined;
-    this.#lastFailure = cause;
+    this.#failure = cause;
     if (this.isClosed) return;
     this.#options.rules.log.warn('lost', { address, error: cause }, 'the connection to Redis is lost');
-    this.#options.lost?.(cause);
+    this.#options.lost?.();
     this.#retryLater();
   }
 
@@ -134,14 +155,17 @@ export class LastingConnection {
   }
 
   #retry(): void {
-    this.#connect().then(
-      (connection) => this.#accept(connection, false),
+    this.#attempt = this.#connect().then(
+      (connection) => this.#accept(connection, this.#options.restored),
       (error: Error) => {
         if (this.isClosed) return;
-        this.#lastFailure = error;
+        this.#failure = error;
         this.#options.rules.log.warn('reconnect', { error }, 'Redis cannot be reached');
+        this.#options.failed?.();
         this.#retryLater();
       },
     );
   }
 }
+
+function ignore(): void {}

@@ -44,6 +44,9 @@ export class ServerConnection {
   #end: Error | undefined;
   #onEnd: ((cause: Error) => void) | undefined;
   #received = 0;
+  /** Number of commands without a reply. */
+  #waiting = 0;
+  #retirement: Error | undefined;
 
   private constructor({ server, connectTimeoutMs, heard }: ServerConnectionOptions) {
     this.address = addressOf(server);
@@ -105,35 +108,24 @@ export class ServerConnection {
    *
    * @throws ErrorReply, which the server has replied with. Any other error says why the connection has ended.
    */
-  async send(command: WireCommand): Promise<RedisReply> {
-    if (this.#end !== undefined) throw this.#end;
-    try {
-      const reply = await this.#client.sendCommand(command);
-      this.#received += 1;
-      return reply;
-    } catch (error) {
-      throw this.#reasonOf(error);
-    }
+  send(command: WireCommand): Promise<RedisReply> {
+    return this.#waitFor(() => this.#client.sendCommand(command));
   }
 
   /** Subscribes to channels. Resolves when the server has. @throws as {@link send}. */
-  async subscribe(channels: readonly string[]): Promise<void> {
-    if (this.#end !== undefined) throw this.#end;
-    try {
-      await this.#client.subscribe(channels, this.#heard, true);
-    } catch (error) {
-      throw this.#reasonOf(error);
-    }
+  subscribe(channels: readonly string[]): Promise<void> {
+    return this.#waitFor(() => this.#client.subscribe(channels, this.#heard, true));
   }
 
   /** @throws as {@link send}. */
-  async unsubscribe(channels: readonly string[]): Promise<void> {
-    if (this.#end !== undefined) throw this.#end;
-    try {
-      await this.#client.unsubscribe(channels, this.#heard, true);
-    } catch (error) {
-      throw this.#reasonOf(error);
-    }
+  unsubscribe(channels: readonly string[]): Promise<void> {
+    return this.#waitFor(() => this.#client.unsubscribe(channels, this.#heard, true));
+  }
+
+  /** Ends the connection when the commands that wait have their replies. */
+  retire(cause: Error): void {
+    this.#retirement = cause;
+    if (this.#waiting === 0) this.end(cause);
   }
 
   /** Ends the connection. Commands that wait reject. Does nothing if it has ended. */
@@ -145,10 +137,21 @@ export class ServerConnection {
     this.#onEnd?.(cause);
   }
 
-  #reasonOf(error: unknown): unknown {
-    if (!(error instanceof ErrorReply)) return this.#end ?? error;
-    this.#received += 1;
-    return error;
+  async #waitFor<Reply>(begin: () => Promise<Reply>): Promise<Reply> {
+    if (this.#end !== undefined) throw this.#end;
+    this.#waiting += 1;
+    try {
+      const reply = await begin();
+      this.#received += 1;
+      return reply;
+    } catch (error) {
+      if (!(error instanceof ErrorReply)) throw this.#end ?? error;
+      this.#received += 1;
+      throw error;
+    } finally {
+      this.#waiting -= 1;
+      if (this.#waiting === 0 && this.#retirement !== undefined) this.end(this.#retirement);
+    }
   }
 }
 

@@ -17,6 +17,29 @@ export type ServerOptions = Pick<
   | 'clientInfoTag'
 >;
 
+/** Where a server is. */
+export interface NodeAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where servers are reached, by the address that Redis itself gives; for a network with other addresses. */
+export type AddressMap =
+  | Readonly<Record<string, NodeAddress>>
+  | ((address: string) => NodeAddress | undefined);
+
+/** Returns the options for one of several servers. @param common - those of all of them. */
+export function serverAt(
+  address: NodeAddress,
+  common: ServerOptions,
+  map: AddressMap | undefined,
+): ServerOptions {
+  const text = addressText(address.host, address.port);
+  const mapped = typeof map === 'function' ? map(text) : map?.[text];
+  const { host, port } = mapped ?? address;
+  return { ...common, socket: { ...common.socket, host, port } } as ServerOptions;
+}
+
 const DEFAULT_HOST = 'localhost';
 const DEFAULT_PORT = 6379;
 
@@ -28,8 +51,15 @@ export function addressOf({ url, socket = {} }: ServerOptions): string {
   return addressText(host, port);
 }
 
+/** Returns the text that Redis Cluster and `nodeAddressMap` use. */
 export function addressText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return `${host}:${port}`;
+}
+
+/** Reads the text of {@link addressText}. */
+export function nodeAddress(text: string): NodeAddress {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
 }
 
 function addressOfUrl(url: string): string {

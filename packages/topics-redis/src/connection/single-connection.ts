@@ -1,15 +1,21 @@
 import type { BackplaneError } from '@landspout/topics';
-import type { Route } from './command-queue.ts';
+import type { Refusal, Route } from './command-queue.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type ConnectionRules, LastingConnection } from './lasting-connection.ts';
 import { linkClosed, unavailable } from './link-errors.ts';
 import type { CommandConnections } from './two-connection-link.ts';
 
+/** The shortest time between two renewals of a connection to a replica, in milliseconds. */
+const RENEWAL_PAUSE_MS = 2000;
+
 /** The connection for commands to one server, or to the primary behind sentinels. */
 export class SingleConnection implements CommandConnections {
   readonly #connection: LastingConnection;
+  readonly #rules: ConnectionRules;
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(endpoint: Endpoint, rules: ConnectionRules) {
+    this.#rules = rules;
     this.#connection = new LastingConnection({ endpoint, rules });
   }
 
@@ -17,15 +23,20 @@ export class SingleConnection implements CommandConnections {
     return this.#connection.open();
   }
 
-  routeOf(): Route | BackplaneError {
+  routeOf({ operation }: { readonly operation: string }): Route | BackplaneError {
     const connection = this.#connection.current;
     if (connection !== undefined) return { connection };
     if (this.#connection.isClosed) return linkClosed();
-    return unavailable('Redis is not connected: the call was not sent', this.#connection.failure);
+    return unavailable(`Redis is not connected: ${operation} was not sent`, this.#connection.failure);
   }
 
-  /** A single server does not redirect. */
-  repair(): undefined {}
+  /** A single server does not redirect. If it has become a replica, its name may stand for another server now. */
+  repair({ code }: Refusal): undefined {
+    const now = this.#rules.clock.now();
+    if (code !== 'READONLY' || now < this.#renewedAt + RENEWAL_PAUSE_MS) return;
+    this.#renewedAt = now;
+    this.#connection.renew(new Error('the server is a replica'));
+  }
 
   close(cause: Error): Promise<void> {
     return this.#connection.close(cause);

@@ -1,0 +1,90 @@
+import type { Endpoint } from './endpoint.ts';
+import type { ConnectionRules } from './lasting-connection.ts';
+import { reasonOf } from './link-errors.ts';
+import type { RedisReply } from './redis-link.ts';
+import type { SentinelOptions } from './redis-options.ts';
+import type { ServerConnection } from './server-connection.ts';
+import { addressText, type NodeAddress, type ServerOptions, serverAt } from './server-options.ts';
+import { type Ask, withConnection } from './short-connection.ts';
+import { WireCommand } from './wire-command.ts';
+
+/**
+ * The primary that sentinels name, as the guidelines for Sentinel clients describe: the first sentinel that replies is
+ * asked first from then on, and the server must say itself that it is a primary.
+ *
+ * The client of `createSentinel` is not used: it repeats a command whose reply was lost, so that a record would be appended
+ * twice, and does not say when its channels are subscribed again.
+ */
+export class SentinelEndpoint implements Endpoint {
+  readonly #options: SentinelOptions;
+  readonly #rules: ConnectionRules;
+  /** The sentinels, the one that has replied last first. */
+  #sentinels: readonly NodeAddress[];
+
+  constructor(options: SentinelOptions, rules: ConnectionRules) {
+    this.#options = options;
+    this.#rules = rules;
+    this.#sentinels = options.sentinelRootNodes;
+  }
+
+  async resolve(signal: AbortSignal): Promise<ServerOptions> {
+    const { name } = this.#options;
+    const failures: Error[] = [];
+    for (const sentinel of this.#sentinels) {
+      signal.throwIfAborted();
+      try {
+        return await this.#askSentinel(sentinel, signal);
+      } catch (error) {
+        failures.push(error as Error);
+      }
+    }
+    const reasons = failures.map(reasonOf).join('; ');
+    throw new AggregateError(failures, `no sentinel knows the primary ${name}: ${reasons}`);
+  }
+
+  async check(connection: ServerConnection): Promise<void> {
+    const reply = await connection.send(new WireCommand(['ROLE']));
+    const role = String((reply as readonly RedisReply[])[0]);
+    if (role !== 'master') {
+      throw new Error(
+        `the server at ${connection.address}, which the sentinels name, is no primary (${role})`,
+      );
+    }
+  }
+
+  async #askSentinel(sentinel: NodeAddress, signal: AbortSignal): Promise<ServerOptions> {
+    const { sentinelClientOptions = {}, nodeClientOptions = {}, nodeAddressMap } = this.#options;
+    const server = serverAt(sentinel, sentinelClientOptions as ServerOptions, nodeAddressMap);
+    const primary = await withConnection(server, this.#rules, signal, async (ask, address) => {
+      const found = await this.#primaryOf(ask, address);
+      this.#sentinels = [sentinel, ...(await this.#others(ask, sentinel))];
+      return found;
+    });
+    return serverAt(primary, nodeClientOptions as ServerOptions, nodeAddressMap);
+  }
+
+  async #primaryOf(ask: Ask, sentinel: string): Promise<NodeAddress> {
+    const { name } = this.#options;
+    const reply = await ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
+    if (!Array.isArray(reply)) throw new Error(`the sentinel at ${sentinel} knows no primary ${name}`);
+    return { host: String(reply[0]), port: Number(reply[1]) };
+  }
+
+  /** Returns the other sentinels: those that the program has named, and those that this one knows. */
+  async #others(ask: Ask, sentinel: NodeAddress): Promise<NodeAddress[]> {
+    const reply = (await ask('SENTINEL', 'SENTINELS', this.#options.name)) as readonly RedisReply[];
+    const others = new Map<string, NodeAddress>();
+    for (const node of [...this.#options.sentinelRootNodes, ...reply.map(addressIn)]) {
+      others.set(addressText(node.host, node.port), node);
+    }
+    others.delete(addressText(sentinel.host, sentinel.port));
+    return [...others.values()];
+  }
+}
+
+/** Returns the address in a list of fields and values. */
+function addressIn(entry: RedisReply): NodeAddress {
+  const words = (entry as readonly RedisReply[]).map(String);
+  const after = (field: string) => words[words.indexOf(field) + 1] ?? '';
+  return { host: after('ip'), port: Number(after('port')) };
+}
