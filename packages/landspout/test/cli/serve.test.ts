@@ -162,8 +162,9 @@ describe('landspout serve and landspout routes', () => {
 
 describe('landspout', () => {
   it('loads a command only if it is run', async () => {
+    // Not `net`: Node itself may load it for an output that is a pipe.
     const listing = `data:text/javascript,${encodeURIComponent(
-      "process.on('exit', () => console.error(process.moduleLoadList.filter((name) => / (tls|net|dns|zlib)$/.test(name)).join()));",
+      "process.on('exit', () => console.error(process.moduleLoadList.filter((name) => / (tls|dns|zlib)$/.test(name)).join()));",
     )}`;
     const env = { NODE_OPTIONS: `--import=${listing}` };
     expect(await run(['--version'], { env })).toMatchObject({ code: 0, stderr: '\n' });
