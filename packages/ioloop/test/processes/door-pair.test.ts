@@ -396,6 +396,7 @@ describe('serveDoor', () => {
     ],
     ['returns no handler', () => undefined],
     ['returns half a handler', () => ({ message() {} })],
+    ['is asynchronous', async () => new DoorStory()],
   ])('closes the door and logs if the acceptor %s', async (_, accept) => {
     const { logger, lines } = logOf();
     const { parent, child } = pair({ logger });
@@ -416,7 +417,11 @@ describe('the arguments of message doors', () => {
     ['a long name', [long, handler], /1 to 256 bytes/],
     ['no text as name', [1, handler], /1 to 256 bytes/],
     ['no handler', ['a'], /a handler with the methods/],
-    ['half a handler', ['a', { message() {}, closed() {} }], /"drained" is undefined/],
+    [
+      'half a handler',
+      ['a', { message() {}, closed() {} }],
+      /but drained of an object of Object is undefined$/,
+    ],
     ['an unknown option', ['a', handler, { maxBytes: 1 }], /unknown option "maxBytes"/],
     ['a negative limit', ['a', handler, { maxQueuedBytes: -1 }], /maxQueuedBytes of 0 to/],
     ['a limit that is no number', ['a', handler, { maxQueuedBytes: Number.NaN }], /maxQueuedBytes of 0 to/],

@@ -1,5 +1,5 @@
 import { type OptionNames, optionsProblem } from '../../option-names.ts';
-import { shownText, shownValue } from '../../shown-value.ts';
+import { shownValue } from '../../shown-value.ts';
 import { ProcessUsageError } from '../launching/process-errors.ts';
 import { MAX_NAME_BYTES } from './frames.ts';
 import { MAX_MESSAGE_BYTES } from './message-door.ts';
@@ -43,7 +43,7 @@ export function requireDoorHandler(handler: unknown, operation: string): void {
   for (const name of ['message', 'drained', 'closed']) {
     if (typeof methods[name] === 'function') continue;
     throw new ProcessUsageError(
-      `${operation}: a handler with the methods message, drained and closed was expected, but ${shownText(name)} is ${shownValue(methods[name])}`,
+      `${operation}: a handler with the methods message, drained and closed was expected, but ${name} of ${shownValue(handler)} is ${shownValue(methods[name])}`,
     );
   }
 }

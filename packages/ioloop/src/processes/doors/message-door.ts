@@ -7,16 +7,18 @@ export interface MessageDoor {
   readonly name: string;
   /** The task of the child, in the parent and in the child. */
   readonly taskId: number;
-  /** Bytes of the messages that wait to be sent. */
+  /** Bytes of the messages that wait to be sent, with 8 more for each. */
   readonly queuedBytes: number;
   /**
-   * Queues a message; all messages of one turn of the loop leave together.
+   * Queues a message; all messages of one turn of the loop leave together, at its end. What has not left when the process
+   * exits is lost.
    *
    * @param message - at most {@link MAX_MESSAGE_BYTES}. Its bytes belong to the door until `false` is returned or they
    *   have left, so do not change them.
-   * @param isUrgent - queues it even if the queue is full, for the few messages that have to arrive.
+   * @param isUrgent - queues it even if the queue is full, up to 64 MiB more; for the few messages that have to arrive.
    * @returns false if more than `maxQueuedBytes` wait already, or the door is closed: the message was not queued. The
    *   handler's `drained` is called when there is room again.
+   * @throws ProcessUsageError `ERR_PROCESS_USAGE` if `message` is no Uint8Array, or is too long; it was not queued.
    */
   send(message: Uint8Array, isUrgent?: boolean): boolean;
   /** Keeps the process alive until {@link unref}. At first the door does not. */
@@ -26,7 +28,10 @@ export interface MessageDoor {
   close(): void;
 }
 
-/** Notified of what comes through a door. Called synchronously; none may throw: an error is logged, and closes the door. */
+/**
+ * Notified of what comes through a door. Called synchronously, in the root async context. None may throw or reject: the
+ * error is logged, and the door is closed.
+ */
 export interface DoorHandler {
   /** @param message - belongs to the handler. It may be a view of a larger buffer. */
   message(message: Uint8Array): void;
@@ -35,8 +40,8 @@ export interface DoorHandler {
   /**
    * Called once; nothing follows.
    *
-   * @param reason - `ended`: the other process has ended, or its channel is broken; `closed`: the other end has closed
-   *   the door; `refused`: the other process has no door of this name.
+   * @param reason - `ended`: the other process has ended, or the channel is broken; a part of a message that has arrived
+   *   is dropped. `closed`: the other end has closed the door. `refused`: the other process does not serve the name.
    */
   closed(reason: DoorEnd): void;
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { runInRootContext } from '../../node-async-context.ts';
 import { shownText, shownValue } from '../../shown-value.ts';
+import { reportRejection } from '../../thenable.ts';
 import { ProcessUsageError } from '../launching/process-errors.ts';
 import { ChannelDoor, CONTROL } from './channel-door.ts';
 import type { ChannelMember, DoorChannel } from './door-channel.ts';
@@ -97,16 +98,20 @@ function accept<Child extends { readonly taskId: number }>(
   const { taskId } = child;
   const door = new ChannelDoor({ name, taskId, number, channel, maxQueuedBytes }, { isAccepted: true });
   channel.send(CONTROL, { kind: 'accept', door: number, payload: NOTHING });
-  try {
-    const handler = acceptor(door, child);
-    requireDoorHandler(handler, 'serveDoor');
-    door.handle(handler);
-  } catch (error) {
+  const failed = (error: unknown): void => {
     channel.logger.error(
       { error, taskId },
       `accepting the message door ${shownText(name)} threw; closing the door`,
     );
     door.close();
+  };
+  try {
+    const handler = acceptor(door, child);
+    reportRejection(handler, failed); // of an asynchronous function, which is an error too
+    requireDoorHandler(handler, 'serveDoor');
+    door.handle(handler);
+  } catch (error) {
+    failed(error);
   }
 }
 

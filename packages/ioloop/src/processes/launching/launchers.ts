@@ -143,11 +143,15 @@ class ClusterLauncher implements ChildLauncher {
       inspectPort: inspectPortOf(taskId),
       windowsHide: true,
     });
-    const record = toEnvironment(recordOf(this.#plan, taskId, this.#listeners, door));
-    const worker = this.#cluster.fork({ ...env, ...record });
-    this.#cluster.setupPrimary({ stdio: before }); // as it was, for workers that the program starts itself
-    worker.on('error', () => {}); // the process emits the same error, which is handled there
-    return launched(worker.process, door);
+    try {
+      const record = toEnvironment(recordOf(this.#plan, taskId, this.#listeners, door));
+      const worker = this.#cluster.fork({ ...env, ...record });
+      worker.on('error', () => {}); // the process emits the same error, which is handled there
+      return launched(worker.process, door);
+    } finally {
+      // As it was: the next child would get one more descriptor, and so would workers that the program starts itself.
+      this.#cluster.setupPrimary({ stdio: before });
+    }
   }
 
   release(): void {

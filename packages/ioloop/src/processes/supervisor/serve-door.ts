@@ -13,7 +13,8 @@ export const parentDoors = new ParentDoors<SupervisedChild>();
  * @param name - 1 to 256 bytes of UTF-8.
  * @param accept - called with a new door whenever a child opens one of this name. It returns what is notified of its
  *   messages, and may send messages already. If it throws, the error is logged, and the door is closed. When a child is
- *   replaced, both children of a task have a door for some time.
+ *   replaced, both children of a task have a door for some time. After a child has ended, the handler gets the messages
+ *   that it had sent, and then `closed('ended')`; that may be after `onExited`.
  * @returns an object whose `close` ends the service; doors that are open stay open.
  * @throws ProcessUsageError `ERR_PROCESS_USAGE` if the name is served already, or if an argument is invalid.
  */
