@@ -7,6 +7,8 @@ export type Direction = 'toServer' | 'toClient';
 /** What happens to bytes of one direction. */
 interface Lane {
   isHalted: boolean;
+  /** How many bytes pass although it is halted. */
+  allowance: number;
   delayMs: number;
   /** How many more bytes pass before the connection is cut. */
   bytesToCut: number;
@@ -16,6 +18,7 @@ interface Lane {
 
 const newLane = (): Lane => ({
   isHalted: false,
+  allowance: 0,
   delayMs: 0,
   bytesToCut: Number.POSITIVE_INFINITY,
   waiting: new Set(),
@@ -88,7 +91,14 @@ export class FaultProxy {
 
   /** Passes bytes again, also those that came meanwhile, without delay. */
   pass(): void {
-    for (const lane of this.#lanesOf('both')) Object.assign(lane, { isHalted: false, delayMs: 0 });
+    for (const lane of this.#lanesOf('both'))
+      Object.assign(lane, { isHalted: false, allowance: 0, delayMs: 0 });
+    for (const connection of this.#connections) connection.proceed();
+  }
+
+  /** Passes so many bytes of what is halted, and nothing more. */
+  passBytes(bytes: number, direction: Direction = 'toClient'): void {
+    this.#lanes[direction].allowance += bytes;
     for (const connection of this.#connections) connection.proceed();
   }
 
@@ -198,9 +208,10 @@ class Pump {
   }
 
   #passOne(): boolean {
-    if (this.#lane.isHalted || this.#to.writableNeedDrain || this.#to.destroyed) return false;
-    const bytes = this.#held.shift();
+    if (this.#to.writableNeedDrain || this.#to.destroyed) return false;
+    const bytes = this.#nextBytes();
     if (bytes === undefined) {
+      if (this.#lane.isHalted) return false;
       if (this.#hasEnded) this.#to.end();
       return false;
     }
@@ -213,6 +224,18 @@ class Pump {
     this.#lane.bytesToCut = Number.POSITIVE_INFINITY;
     this.#to.end(() => this.#cut()); // after what was passed has arrived
     return false;
+  }
+
+  /** Takes what may be passed now. */
+  #nextBytes(): Buffer | undefined {
+    if (!this.#lane.isHalted) return this.#held.shift();
+    const [first] = this.#held;
+    const count = Math.min(first?.length ?? 0, this.#lane.allowance);
+    if (first === undefined || count === 0) return undefined;
+    this.#lane.allowance -= count;
+    if (count === first.length) this.#held.shift();
+    else this.#held[0] = first.subarray(count);
+    return first.subarray(0, count);
   }
 
   #look(bytes: Buffer): void {
