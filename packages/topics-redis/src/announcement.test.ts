@@ -25,8 +25,9 @@ describe('readAnnouncement', () => {
       json: '{"how":"finished"}',
     });
     expect(read('D e\n')).toEqual({ kind: 'deleted', epoch: 'e' });
-    expect(read('V 3\n')).toEqual({ kind: 'revoked', count: 3, subject: undefined });
-    expect(read('V 3\n"ada"')).toEqual({ kind: 'revoked', count: 3, subject: 'ada' });
+    const revoked = { kind: 'revoked', count: 3, stamp: 17 };
+    expect(read('V 3 17\n')).toEqual({ ...revoked, subject: undefined });
+    expect(read('V 3 17\n"ada"')).toEqual({ ...revoked, subject: 'ada' });
     expect(read('C\n')).toEqual({ kind: 'cancel' });
     expect(read('P 7\n{"left":"ada"}')).toEqual({ kind: 'presence', count: 7, json: '{"left":"ada"}' });
   });

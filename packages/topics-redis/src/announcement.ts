@@ -4,11 +4,12 @@
  *     R <epoch> <id before> <id> <t|b> <bytes of the key>\n<key><data>   a record: text or bytes
  *     E <epoch> <id before> <id>\n<JSON of the end>                      the end of a run
  *     D <epoch>\n                                                        the topic was deleted
- *     V <number of revocations>\n<JSON of the subject, or nothing>       subscriptions are revoked
+ *     V <number of revocations> <stamp>\n<JSON of the subject, or nothing>   subscriptions are revoked
  *     C\n                                                                the end of the run is requested
  *     P <number of changes>\n<JSON of the change>                        a change of presence
  *
- * The epoch and the ids are those of the log, so that a lost announcement is noticed by the next one. A later version
+ * The epoch, the ids and the numbers are those of the log, so that a lost announcement is noticed by the next one. The
+ * number of revocations of a topic that does not exist is 0; the stamp orders revocations of all topics. A later version
  * may add kinds, and fields at the end of a line.
  */
 export type Announcement =
@@ -28,7 +29,12 @@ export type Announcement =
       readonly json: string;
     }
   | { readonly kind: 'deleted'; readonly epoch: string }
-  | { readonly kind: 'revoked'; readonly count: number; readonly subject: string | undefined }
+  | {
+      readonly kind: 'revoked';
+      readonly count: number;
+      readonly stamp: number;
+      readonly subject: string | undefined;
+    }
   | { readonly kind: 'cancel' }
   | { readonly kind: 'presence'; readonly count: number; readonly json: string };
 
@@ -57,6 +63,7 @@ export function readAnnouncement(message: Buffer): Announcement | undefined {
       return {
         kind: 'revoked',
         count: Number(first),
+        stamp: Number(before),
         subject: data.length === 0 ? undefined : JSON.parse(data.toString()),
       };
     case 'C':

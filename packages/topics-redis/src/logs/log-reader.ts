@@ -1,0 +1,154 @@
+import {
+  type LogName,
+  newEpoch,
+  type Page,
+  type PageSize,
+  type ReadFrom,
+  RunError,
+  type TopicGap,
+  TopicRecord,
+} from '@landspout/topics';
+import type { RedisArgument, RedisLink, RedisReply } from '../connection/redis-link.ts';
+import { cursorOf, parseCursor, START_ID, timeOf } from '../cursor.ts';
+import { keysOf } from '../keys.ts';
+import { endOf, type LogState, stateOf } from './log-state.ts';
+import { READ, STATE } from './reading-scripts.ts';
+import { listOf, textOf } from './replies.ts';
+
+/** A page, and the state of the log when it was read. */
+export interface ReadPage {
+  readonly page: Page;
+  readonly state: LogState;
+}
+
+/** A position that no log has: reading after it is a gap. */
+const NOWHERE = { epoch: '-', id: START_ID };
+
+/** How long a topic lives that is followed but not used: many times as long as a round of the idle check takes. */
+const KEPT_MS = 10 * 60_000;
+
+/** Reads pages and states of logs. */
+export class LogReader {
+  readonly #link: RedisLink;
+  readonly #prefix: string;
+
+  constructor(link: RedisLink, prefix: string) {
+    this.#link = link;
+    this.#prefix = prefix;
+  }
+
+  /**
+   * Reads a page. A topic that does not exist is empty.
+   *
+   * @throws RunError `ERR_RUN_NOT_FOUND`; BackplaneError.
+   */
+  async read(log: LogName, from: ReadFrom, size: PageSize): Promise<Page> {
+    const read = await this.find(log, from, size);
+    if (read !== undefined) return read.page;
+    if (log.kind === 'run') throw new RunError('ERR_RUN_NOT_FOUND', `there is no run ${log.name}`);
+    return emptyPage(from);
+  }
+
+  /** Reads a page. @returns undefined if there is no such log. @throws BackplaneError. */
+  async find(log: LogName, from: ReadFrom, size: PageSize): Promise<ReadPage | undefined> {
+    const { log: logKey, meta } = keysOf(this.#prefix, log);
+    const limits = [String(size.maxRecords), String(size.maxBytes)];
+    for (let place = placeOf(from); ; ) {
+      const reply = listOf(await this.#link.run(READ, [logKey, meta], [...limits, ...place]));
+      switch (textOf(reply[0])) {
+        case 'none':
+          return undefined;
+        case 'back':
+          place = reply.map(textOf);
+          break;
+        default:
+          return pageOf(reply);
+      }
+    }
+  }
+
+  /**
+   * Reads the state of a log, and makes a topic live longer. A topic begins if there is none.
+   *
+   * @param known - what the caller knows; undefined: nothing.
+   * @param presence - number of changes of presence that the caller knows of; undefined: it is of no interest.
+   * @returns `same` if the caller knows all of it; undefined if there is no such run.
+   * @throws BackplaneError.
+   */
+  async state(
+    log: LogName,
+    known: LogState | undefined,
+    presence: number | undefined,
+  ): Promise<LogState | 'same' | undefined> {
+    const { log: logKey, meta } = keysOf(this.#prefix, log);
+    const kind = log.kind === 'topic' ? 't' : 'r';
+    const args = [kind, newEpoch(), String(KEPT_MS), ...knownArguments(known, presence)];
+    const [status, state] = listOf(await this.#link.run(STATE, [logKey, meta], args));
+    if (textOf(status) === 'same') return 'same';
+    return textOf(status) === 'none' ? undefined : stateOf(state);
+  }
+}
+
+function knownArguments(known: LogState | undefined, presence: number | undefined): readonly string[] {
+  if (known === undefined) return [];
+  const { epoch, last, revocations, deletions, isCancelRequested } = known;
+  const counts = [revocations, deletions].map(String);
+  return [
+    epoch,
+    last,
+    ...counts,
+    presence === undefined ? '' : String(presence),
+    isCancelRequested ? '1' : '',
+  ];
+}
+
+function placeOf(from: ReadFrom): RedisArgument[] {
+  if ('start' in from) return ['start'];
+  if ('last' in from) return ['last', String(from.last)];
+  const { epoch, id } = parseCursor(from.after) ?? NOWHERE;
+  return ['after', epoch, id];
+}
+
+/** The page of a topic that begins when it is used. */
+function emptyPage(from: ReadFrom): Page {
+  const cursor = cursorOf(newEpoch(), START_ID);
+  const gap: TopicGap | undefined = 'after' in from ? { kind: 'gap', reason: 'reset', cursor } : undefined;
+  return { records: [], start: cursor, cursor, gap, more: false, end: undefined };
+}
+
+function pageOf([, reason, startId, isMore, entries, stateReply]: readonly RedisReply[]): ReadPage {
+  const state = stateOf(stateReply);
+  const { epoch, last, end } = state;
+  const start = cursorOf(epoch, textOf(startId));
+  const gapReason = textOf(reason) as TopicGap['reason'] | '';
+  const records = listOf(entries).map((entry) => recordOf(epoch, entry));
+  const more = isMore === 1;
+  const page: Page = {
+    records,
+    start,
+    cursor: records.at(-1)?.cursor ?? start,
+    gap: gapReason === '' ? undefined : { kind: 'gap', reason: gapReason, cursor: start },
+    more,
+    end: more || end === '' ? undefined : endOf(end, epoch, last),
+  };
+  return { page, state };
+}
+
+/** The record of an entry of a stream: its id, and a list of names and values of fields. */
+function recordOf(epoch: string, entry: RedisReply): TopicRecord {
+  const [idReply, fieldsReply] = listOf(entry);
+  const id = textOf(idReply);
+  const fields = listOf(fieldsReply);
+  let data: Buffer = Buffer.alloc(0);
+  let key: string | undefined;
+  let isBytes = false;
+  for (let at = 0; at < fields.length; at += 2) {
+    const value = fields[at + 1];
+    const name = textOf(fields[at]);
+    if (name === 'd' && Buffer.isBuffer(value)) data = value;
+    else if (name === 'k') key = textOf(value);
+    else if (name === 'b') isBytes = true;
+  }
+  const payload = isBytes ? new Uint8Array(data) : data.toString();
+  return new TopicRecord(cursorOf(epoch, id), timeOf(id), key, payload);
+}
