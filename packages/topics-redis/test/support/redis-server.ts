@@ -17,6 +17,8 @@ export interface RedisServerOptions {
   readonly password?: string;
   /** Starts `redis-server --sentinel`. */
   readonly sentinel?: boolean;
+  /** More variables of its environment, such as those of a `RedisClock`. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const PERSISTENCE = {
@@ -63,7 +65,8 @@ export class RedisServer {
   async start(): Promise<void> {
     this.#output = '';
     const args = [this.#configFile, ...(this.#options.sentinel ? ['--sentinel'] : [])];
-    const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, ...this.#options.env };
+    const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.#process = child;
     const guard = guardOf(child, this.folder);
     for (const output of [child.stdout, child.stderr]) {
