@@ -1,0 +1,231 @@
+import { LuaScript } from '../connection/lua-script.ts';
+import { LOG_SNIPPET } from '../logs/append-snippet.ts';
+
+/**
+ * How long the keys of the members of a topic live without {@link CHECK}. It is only for what is left if Redis loses a
+ * part of its memory and the processes end before they notice.
+ */
+const KEEP_MS = 3_600_000;
+/** Most leaves that one script announces. The next one is due at once then. */
+const MAX_LEAVES = 1000;
+
+/**
+ * Begins each script. Keys: meta, members, leaving and, if it is about a process, its members. Arguments: the channel,
+ * and those of the script.
+ *
+ * A member is stored as `<processes> <leave delay> <JSON>`. The members of a process that has ended are replaced by an
+ * empty name, so that what the process may still send is refused: it has to take another id.
+ *
+ * Changes are announced and counted only if there is a log: nothing else follows a topic, and its first follower gets all
+ * members.
+ */
+const PRESENCE_SNIPPET = `${LOG_SNIPPET}
+local META, MEMBERS, LEAVING, JOINED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local now = nowMs()
+local count = 0
+
+-- The version of the format if it is a later one.
+local function newerVersion()
+  local version = redis.call('HGET', META, 'v')
+  if version and tonumber(version) > FORMAT_VERSION then return version end
+  return nil
+end
+
+local function announce(json)
+  if redis.call('EXISTS', META) == 1 then count = announcePresence(ARGV[1], META, json) end
+end
+
+local function isEnded()
+  return redis.call('SISMEMBER', JOINED, '') == 1
+end
+
+local function loadMember(name)
+  local stored = redis.call('HGET', MEMBERS, name)
+  if not stored then return nil end
+  local processes, delay, json = string.match(stored, '^(%d+) (%d+) (.*)$')
+  return { processes = tonumber(processes), delay = tonumber(delay), json = json }
+end
+
+local function saveMember(name, member)
+  local counts = text(member.processes) .. ' ' .. text(member.delay) .. ' '
+  redis.call('HSET', MEMBERS, name, counts .. member.json)
+end
+
+-- One process more.
+local function addTo(name, member, delay)
+  member.processes, member.delay = member.processes + 1, delay
+  saveMember(name, member)
+  redis.call('ZREM', LEAVING, name)
+end
+
+local function addNew(name, json, delay)
+  saveMember(name, { processes = 1, delay = delay, json = json })
+  announce('{"joined":' .. json .. '}')
+end
+
+-- One process less. The last one begins the delay of the leave.
+local function removeFrom(name, delay)
+  local member = loadMember(name)
+  if not member or member.processes == 0 then return end
+  member.processes = member.processes - 1
+  saveMember(name, member)
+  if member.processes == 0 then redis.call('ZADD', LEAVING, text(now + (delay or member.delay)), name) end
+end
+
+local function announceLeaves()
+  local due = redis.call('ZRANGEBYSCORE', LEAVING, '-inf', text(now), 'LIMIT', 0, ${MAX_LEAVES})
+  for _, name in ipairs(due) do
+    redis.call('ZREM', LEAVING, name)
+    redis.call('HDEL', MEMBERS, name)
+    announce('{"left":' .. cjson.encode(name) .. '}')
+  end
+end
+
+local function keepKeys()
+  for each = 2, #KEYS do redis.call('PEXPIRE', KEYS[each], ${KEEP_MS}) end
+end
+
+-- The reply: in how many milliseconds the next leave is due (-1: never), and the number of changes after this one.
+local function done()
+  announceLeaves()
+  keepKeys()
+  local first = redis.call('ZRANGE', LEAVING, 0, 0, 'WITHSCORES')
+  local due = -1
+  if first[2] then due = math.max(tonumber(first[2]) - now, 0) end
+  return { 'done', due, count }
+end
+`;
+
+const script = (name: string, body: string) => new LuaScript(name, `${PRESENCE_SNIPPET}${body}`);
+
+/** Of scripts that must work although the memory of Redis is full, because they free it or nothing works without them. */
+const ALLOW_OOM = '#!lua flags=allow-oom\n';
+
+const freeing = (name: string, body: string) => new LuaScript(name, `${ALLOW_OOM}${PRESENCE_SNIPPET}${body}`);
+
+/** What a script that writes does first. */
+const REFUSE_NEWER = `
+local newer = newerVersion()
+if newer then return { 'newer', newer } end
+`;
+
+/** Adds a member of a process. Arguments: name, JSON, leave delay, most members. Replies `full`, `lost` or `done`. */
+export const JOIN = script(
+  'join',
+  `${REFUSE_NEWER}
+local name, json, delay = ARGV[2], ARGV[3], tonumber(ARGV[4])
+if isEnded() then return { 'lost' } end
+if redis.call('SADD', JOINED, name) == 1 then
+  announceLeaves()
+  local member = loadMember(name)
+  if member then
+    addTo(name, member, delay)
+  elseif redis.call('HLEN', MEMBERS) >= tonumber(ARGV[5]) then
+    redis.call('SREM', JOINED, name)
+    return { 'full' }
+  else
+    addNew(name, json, delay)
+  end
+end
+return done()`,
+);
+
+/** Removes a member of a process. Arguments: name, leave delay. */
+export const LEAVE = freeing(
+  'leave',
+  `${REFUSE_NEWER}
+announceLeaves()
+if redis.call('SREM', JOINED, ARGV[2]) == 1 then removeFrom(ARGV[2], tonumber(ARGV[3])) end
+return done()`,
+);
+
+/** Adds members that were accepted before. Arguments: name, JSON and leave delay of each. Replies `lost` or `done`. */
+export const REJOIN = script(
+  'rejoin',
+  `${REFUSE_NEWER}
+if isEnded() then return { 'lost' } end
+for each = 2, #ARGV, 3 do
+  local name, json, delay = ARGV[each], ARGV[each + 1], tonumber(ARGV[each + 2])
+  if redis.call('SADD', JOINED, name) == 1 then
+    local member = loadMember(name)
+    if member then addTo(name, member, delay) else addNew(name, json, delay) end
+  end
+end
+return done()`,
+);
+
+/** Removes the members of a process that are not among the arguments. */
+export const RETAIN = freeing(
+  'retain',
+  `${REFUSE_NEWER}
+local retained = {}
+for each = 2, #ARGV do retained[ARGV[each]] = true end
+for _, name in ipairs(redis.call('SMEMBERS', JOINED)) do
+  if name ~= '' and not retained[name] then
+    redis.call('SREM', JOINED, name)
+    removeFrom(name)
+  end
+end
+return done()`,
+);
+
+/** Replies with the number of members of a process, and keeps the keys; or `lost`. */
+export const CHECK = freeing(
+  'check members',
+  `
+if isEnded() then return { 'lost' } end
+keepKeys()
+return { 'done', redis.call('SCARD', JOINED) }`,
+);
+
+/** Removes all members of a process that has ended. */
+export const SWEEP = freeing(
+  'sweep members',
+  `${REFUSE_NEWER}
+for _, name in ipairs(redis.call('SMEMBERS', JOINED)) do
+  if name ~= '' then removeFrom(name) end
+end
+redis.call('DEL', JOINED)
+redis.call('SADD', JOINED, '')
+return done()`,
+);
+
+/** Announces the leaves that are due. */
+export const ANNOUNCE_LEAVES = freeing('announce leaves', `${REFUSE_NEWER}return done()`);
+
+/** Replies with the number of changes, and the JSON of each member. */
+export const MEMBERS = freeing(
+  'members',
+  `
+if not newerVersion() then announceLeaves() end
+local reply = { redis.call('HGET', META, 'pv') or '0' }
+for _, stored in ipairs(redis.call('HVALS', MEMBERS)) do
+  reply[#reply + 1] = string.match(stored, '^%d+ %d+ (.*)$')
+end
+return reply`,
+);
+
+/** Keys: lease and topics of a process. Renews the lease. Arguments: milliseconds, 1 if it is new. Replies 0 if it is lost. */
+export const RENEW_LEASE = new LuaScript(
+  'renew lease',
+  `${ALLOW_OOM}
+local taken
+if ARGV[2] == '1' then
+  taken = redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+else
+  taken = redis.call('SET', KEYS[1], '1', 'PX', ARGV[1], 'XX')
+end
+if not taken then return 0 end
+redis.call('PEXPIRE', KEYS[2], ${KEEP_MS})
+return 1`,
+);
+
+/** Keys: lease and topics of a process. Notes a topic in which it will have members. Replies 0 if the lease is lost. */
+export const ENTER_TOPIC = new LuaScript(
+  'enter topic',
+  `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ${KEEP_MS})
+return 1`,
+);

@@ -1,0 +1,97 @@
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import type { ExpiryIndex } from '../connection/expiry-index.ts';
+import type { RedisLink } from '../connection/redis-link.ts';
+import { listOf, textOf } from '../logs/replies.ts';
+import { joinedKey, presenceKeysOf, processKeysOf } from './presence-keys.ts';
+import { SWEEP } from './presence-scripts.ts';
+
+/** Most processes that one call looks at. */
+const MAX_TAKEN = 100;
+/** How many topics are listed, and swept, at once. */
+const TOPICS_AT_ONCE = '100';
+/** The reply of PTTL for a key that does not exist. */
+const NO_KEY = -2;
+
+/** What the sweep needs of the process. */
+export interface SweepServices {
+  readonly link: RedisLink;
+  readonly prefix: string;
+  readonly index: ExpiryIndex;
+  readonly leaseMs: number;
+  /** A leave of the topic is due in so many milliseconds; -1: none. */
+  readonly due: (topic: string, dueMs: number) => void;
+}
+
+/**
+ * Looks for processes whose lease has expired, and removes their members: from all topics in which they may have any.
+ * All processes do that. The scripts announce each leave once, and the index keeps two of them from doing the same work.
+ */
+export class ProcessSweep {
+  readonly #services: SweepServices;
+  #isSweeping = false;
+
+  constructor(services: SweepServices) {
+    this.#services = services;
+  }
+
+  /** Does nothing if a sweep is going on. @throws BackplaneError */
+  async sweep(): Promise<void> {
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    try {
+      for (let taken = 0; taken < MAX_TAKEN; taken += 1) {
+        // If this process ends meanwhile, another one goes on later.
+        const id = await this.#services.index.take(this.#services.leaseMs);
+        if (id === undefined) return;
+        await this.#lookAt(id);
+      }
+    } finally {
+      this.#isSweeping = false;
+    }
+  }
+
+  [INSPECT](): object {
+    return inspection(this, [], () => ({ isSweeping: this.#isSweeping }));
+  }
+
+  async #lookAt(id: string): Promise<void> {
+    const { link, prefix, index } = this.#services;
+    const { lease, topics } = processKeysOf(prefix, id);
+    const leftMs = Number(textOf(await link.send(lease, ['PTTL', lease])));
+    if (leftMs !== NO_KEY) return index.move(id, Math.max(leftMs, 0) + 1);
+    const dueMs = await this.#sweepTopics(id, topics);
+    if (dueMs < 0) return index.remove(id);
+    // Until all leaves are announced: this process has a timer for them, but it may end.
+    await index.move(id, dueMs + 1);
+  }
+
+  /** @returns in how many milliseconds the last of the topics has its next leave; -1: all is done. */
+  async #sweepTopics(id: string, topicsKey: string): Promise<number> {
+    const { link } = this.#services;
+    let lastMs = -1;
+    let cursor = '0';
+    do {
+      const command = ['SSCAN', topicsKey, cursor, 'COUNT', TOPICS_AT_ONCE];
+      const [next, topics] = listOf(await link.send(topicsKey, command));
+      const dueMs = await Promise.all(listOf(topics).map((topic) => this.#sweepTopic(id, textOf(topic))));
+      const done = listOf(topics).filter((_, index) => dueMs[index] === -1);
+      if (done.length > 0) await link.send(topicsKey, ['SREM', topicsKey, ...done.map(textOf)]);
+      lastMs = Math.max(lastMs, ...dueMs);
+      cursor = textOf(next);
+    } while (cursor !== '0');
+    return lastMs;
+  }
+
+  /** @returns in how many milliseconds the next leave of the topic is due; -1: there is none. */
+  async #sweepTopic(id: string, topic: string): Promise<number> {
+    const { link, prefix, leaseMs, due } = this.#services;
+    const keys = presenceKeysOf(prefix, topic);
+    const { channel, meta, members, leaving } = keys;
+    const reply = listOf(await link.run(SWEEP, [meta, members, leaving, joinedKey(keys, id)], [channel]));
+    // What a newer version has written is left to processes that have it.
+    if (textOf(reply[0]) !== 'done') return leaseMs;
+    const dueMs = Number(textOf(reply[1]));
+    due(topic, dueMs);
+    return dueMs;
+  }
+}

@@ -1,0 +1,267 @@
+import type { Clock, ClockTimer } from '@landspout/ioloop';
+import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { type RateLimitedLog, runInRootContext } from '@landspout/ioloop/reactor';
+import { BackplaneError, frozen, type PresenceSettings, type TopicMember } from '@landspout/topics';
+import { ExpiryIndex } from '../connection/expiry-index.ts';
+import type { RedisLink } from '../connection/redis-link.ts';
+import { RedisBackplaneError } from '../errors.ts';
+import { listOf, textOf, writtenBy } from '../logs/replies.ts';
+import { LeaveTimers } from './leave-timers.ts';
+import { presenceKeysOf, processIndexKey } from './presence-keys.ts';
+import { ANNOUNCE_LEAVES, MEMBERS } from './presence-scripts.ts';
+import { ProcessLease } from './process-lease.ts';
+import { ProcessSweep } from './process-sweep.ts';
+import { TopicMembers } from './topic-members.ts';
+
+/** A lease survives two renewals that are late or fail. */
+const RENEWALS_PER_LEASE = 3;
+/** Topics that each renewal of the lease verifies. */
+const VERIFIED_PER_ROUND = 500;
+/** Topics that are called about at once. */
+const CALLS_AT_ONCE = 100;
+
+/** What presence needs of the backplane. */
+export interface PresenceServices {
+  readonly link: RedisLink;
+  readonly prefix: string;
+  /** For timers only: Redis decides what has expired. */
+  readonly clock: Clock;
+  readonly quietLog: RateLimitedLog;
+  /** How long this process may be silent before its members leave, in milliseconds by the clock of Redis. */
+  readonly leaseMs: number;
+  /** Resolves when the followers of a topic in this process were notified of so many changes of presence. */
+  readonly reached: (topic: string, count: number) => Promise<void>;
+}
+
+/** All members of a topic, and how many changes there were before. */
+export interface MemberList {
+  readonly count: number;
+  readonly members: readonly TopicMember[];
+}
+
+/**
+ * The members of topics. Redis has for each member the processes in which it is; a script changes and announces them.
+ *
+ * A process has one lease for all its members. If it is lost, because the process was stopped or Redis has lost its
+ * memory, the members join anew under another id. What is there is verified again and again, topic by topic.
+ */
+export class RedisPresence {
+  readonly #services: PresenceServices;
+  readonly #lease: ProcessLease;
+  readonly #sweep: ProcessSweep;
+  readonly #leaves: LeaveTimers;
+  readonly #topics = new Map<string, TopicMembers>();
+  readonly #unwatch: () => void;
+  /** Where verifying goes on. */
+  #unverified: Iterator<TopicMembers> | undefined;
+  #isVerifying = false;
+  /** All topics have to be verified, and not only the next ones. */
+  #isStale = false;
+  #round: ClockTimer | undefined;
+  #isClosed = false;
+
+  /** Starts to look for processes that have ended. */
+  constructor(services: PresenceServices) {
+    this.#services = services;
+    const { link, prefix, clock, leaseMs } = services;
+    const index = new ExpiryIndex(link, processIndexKey(prefix));
+    const due = (topic: string, dueMs: number) => this.#leaves.schedule(topic, dueMs);
+    this.#lease = new ProcessLease({ link, prefix, index, leaseMs, onLost: () => this.#lostLease() });
+    this.#sweep = new ProcessSweep({ link, prefix, index, leaseMs, due });
+    this.#leaves = new LeaveTimers(clock, {
+      announce: (topic) => this.#announceLeaves(topic),
+      idle: (topic) => this.#release(topic),
+      report: (error) => this.#report(error),
+    });
+    this.#unwatch = link.watch({ lost: () => {}, restored: () => this.#restored() });
+    this.#nextRound(0);
+  }
+
+  /** Number of members that have joined in this process. */
+  get members(): number {
+    let members = 0;
+    for (const { size } of this.#topics.values()) members += size;
+    return members;
+  }
+
+  /** @throws TopicsLimitError `ERR_TOPICS_TOO_MANY_MEMBERS`; BackplaneError; RedisBackplaneError. */
+  async join(topic: string, member: TopicMember, settings: PresenceSettings): Promise<void> {
+    this.#requireOpen('join');
+    const { link, prefix, reached } = this.#services;
+    let members = this.#topics.get(topic);
+    if (members === undefined) {
+      const due = (name: string, dueMs: number) => this.#leaves.schedule(name, dueMs);
+      members = new TopicMembers(topic, { link, prefix, lease: this.#lease, due, reached });
+      this.#topics.set(topic, members);
+    }
+    try {
+      await members.join(member, settings);
+    } catch (error) {
+      // If the outcome is unknown, the member may be there: the next verification or the caller removes it.
+      if (!isUnknown(error)) this.#release(topic);
+      throw error;
+    }
+  }
+
+  /** @throws BackplaneError; RedisBackplaneError. */
+  async leave(topic: string, member: string, settings: PresenceSettings): Promise<void> {
+    this.#requireOpen('leave');
+    const members = this.#topics.get(topic);
+    if (members === undefined) return;
+    await members.leave(member, settings);
+    this.#release(topic);
+  }
+
+  /** Returns the members of a topic. @throws BackplaneError */
+  async list(topic: string): Promise<MemberList> {
+    const { link, prefix } = this.#services;
+    const { channel, meta, members, leaving } = presenceKeysOf(prefix, topic);
+    const [count, ...texts] = listOf(await link.run(MEMBERS, [meta, members, leaving], [channel]));
+    return {
+      count: Number(textOf(count)),
+      members: texts.map((text) => frozen(JSON.parse(textOf(text)) as TopicMember)),
+    };
+  }
+
+  /** Lets the members of this process leave. Failures are reported; the lease expires in any case. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unwatch();
+    this.#round?.cancel();
+    this.#leaves.close();
+    const topics = [...this.#topics.values()];
+    this.#topics.clear();
+    try {
+      await inGroups(topics, (members) => this.#unlessNewer(members.leaveAll()));
+      await this.#lease.end();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  [INSPECT](): object {
+    return inspection(this, ['members'], () => ({ topics: this.#topics.size, process: this.#lease.id }));
+  }
+
+  /** One timer for the lease, for those of other processes, and for verifying. */
+  #nextRound(delayMs: number): void {
+    runInRootContext(() => {
+      this.#round = this.#services.clock.setTimeout(() => {
+        this.#nextRound(this.#services.leaseMs / RENEWALS_PER_LEASE);
+        void this.#work();
+      }, delayMs);
+      this.#round.unref();
+    }, undefined);
+  }
+
+  /** Never rejects. */
+  async #work(): Promise<void> {
+    const sweeping = this.#sweep.sweep().catch((error) => this.#report(error));
+    try {
+      await this.#lease.renew();
+      await this.#verify();
+    } catch (error) {
+      this.#report(error);
+    }
+    await sweeping;
+  }
+
+  #restored(): void {
+    this.#isStale = true;
+    void this.#work();
+  }
+
+  #lostLease(): void {
+    if (this.#isClosed) return;
+    const message = 'the lease of the members of this process is lost; they join anew';
+    this.#services.quietLog.warn('presence lease', { members: this.members }, message);
+    this.#isStale = true;
+    this.#verify().catch((error) => this.#report(error));
+  }
+
+  /** Verifies the next topics. Does nothing if that is going on. @throws BackplaneError, RedisBackplaneError */
+  async #verify(): Promise<void> {
+    if (this.#isVerifying) return;
+    this.#isVerifying = true;
+    try {
+      do {
+        const topics = this.#isStale ? [...this.#topics.values()] : this.#nextTopics(VERIFIED_PER_ROUND);
+        this.#isStale = false;
+        await inGroups(topics, (members) => this.#verifyTopic(members));
+      } while (this.#isStale && !this.#isClosed);
+    } catch (error) {
+      this.#isStale = true;
+      throw error;
+    } finally {
+      this.#isVerifying = false;
+    }
+  }
+
+  async #verifyTopic(members: TopicMembers): Promise<void> {
+    if (this.#isClosed) return;
+    await this.#unlessNewer(members.verify());
+    this.#release(members.topic);
+  }
+
+  /** A topic that a newer version has written does not keep others from being called about. */
+  async #unlessNewer(call: Promise<void>): Promise<void> {
+    try {
+      await call;
+    } catch (error) {
+      if (!(error instanceof RedisBackplaneError)) throw error;
+      this.#report(error);
+    }
+  }
+
+  /** The next topics to verify: round after round all of them. */
+  #nextTopics(most: number): TopicMembers[] {
+    const topics: TopicMembers[] = [];
+    while (topics.length < Math.min(most, this.#topics.size)) {
+      this.#unverified ??= this.#topics.values();
+      const { done, value } = this.#unverified.next();
+      if (done === true) this.#unverified = undefined;
+      else topics.push(value);
+    }
+    return topics;
+  }
+
+  async #announceLeaves(topic: string): Promise<number> {
+    const { link, prefix } = this.#services;
+    const { channel, meta, members, leaving } = presenceKeysOf(prefix, topic);
+    const reply = await link.run(ANNOUNCE_LEAVES, [meta, members, leaving], [channel]);
+    return Number(textOf(writtenBy(reply, { kind: 'topic', name: topic })[1]));
+  }
+
+  /** Forgets a topic in which this process has no members and no leave to announce. */
+  #release(topic: string): void {
+    const members = this.#topics.get(topic);
+    if (members === undefined || !members.isUnused || this.#leaves.has(topic)) return;
+    this.#topics.delete(topic);
+    const { processId } = members;
+    if (processId === undefined) return;
+    this.#lease.exit(topic, processId).catch((error) => this.#report(error));
+  }
+
+  #report(error: unknown): void {
+    if (error instanceof BackplaneError && error.code === 'ERR_TOPICS_CLOSED') return;
+    const message = 'the members of topics could not be brought up to date in Redis; it is tried again';
+    this.#services.quietLog.warn('presence', { error }, message);
+  }
+
+  #requireOpen(operation: string): void {
+    if (!this.#isClosed) return;
+    throw new BackplaneError('ERR_TOPICS_CLOSED', `${operation}: the backplane is closed`);
+  }
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof BackplaneError && error.code === 'ERR_TOPICS_OUTCOME_UNKNOWN';
+}
+
+/** Calls for each item, for some of them at the same time. Rejects with the first error, and makes no more calls then. */
+async function inGroups<Item>(items: readonly Item[], call: (item: Item) => Promise<void>): Promise<void> {
+  for (let at = 0; at < items.length; at += CALLS_AT_ONCE) {
+    await Promise.all(items.slice(at, at + CALLS_AT_ONCE).map(call));
+  }
+}
