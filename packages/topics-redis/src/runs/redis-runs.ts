@@ -10,12 +10,11 @@ import {
   RunError,
   type RunInfo,
   type TopicEnd,
-  TopicRecord,
   TopicsLimitError,
 } from '@landspout/topics';
 import type { LuaScript } from '../connection/lua-script.ts';
 import type { RedisArgument, RedisLink, RedisReply } from '../connection/redis-link.ts';
-import { cursorOf, parseCursor, timeOf } from '../cursor.ts';
+import { cursorOf, parseCursor } from '../cursor.ts';
 import { keysOf } from '../keys.ts';
 import { endOf } from '../logs/log-state.ts';
 import { listOf, textOf, writtenBy } from '../logs/replies.ts';
@@ -31,28 +30,13 @@ const MAX_UNCLEAR = 100;
 /** When a run of a newer version is looked at again, in milliseconds. */
 const NEWER_MS = 15_000;
 
-/** Where an entry was appended. */
-export interface AppendedAt {
-  readonly epoch: string;
-  /** The id of the entry before it. */
-  readonly before: string;
-  readonly id: string;
-}
-
-/** Notifies the followers in this process, so that a call settles after they were. */
-export interface RunFollowers {
-  /** Resolves when they were notified of a record that was appended. */
-  appended(log: LogName, at: AppendedAt, record: TopicRecord): Promise<void>;
-  /** Resolves when they were notified of everything up to this entry. */
-  reached(log: LogName, epoch: string, id: string): Promise<void>;
-}
-
 /** What runs need of the backplane. */
 export interface RunServices {
   readonly link: RedisLink;
   readonly prefix: string;
   readonly quietLog: RateLimitedLog;
-  readonly followers: RunFollowers;
+  /** Resolves when the followers of a log in this process were notified of everything up to an entry. */
+  readonly reached: (log: LogName, epoch: string, id: string) => Promise<void>;
   /** Most runs without an end, of all processes. */
   readonly maxRuns: number;
 }
@@ -112,18 +96,15 @@ export class RedisRuns {
   async writeRun(id: string, token: number, payload: Payload): Promise<string> {
     const type = typeof payload === 'string' ? 't' : 'b';
     const reply = await this.#held(WRITE, id, token, [type, payload]);
-    const [outcome, epoch, before, entry] = reply.map(textOf) as [string, string, string, string];
+    const [outcome, first, second] = reply.map(textOf) as [string, string, string];
     if (outcome === 'full') {
-      // The limits of the run.
-      const [maxRecords, maxBytes] = [epoch, before];
       throw new TopicsLimitError(
         'ERR_RUN_LIMIT',
-        `run ${id}: its log is limited to ${maxRecords} records and ${maxBytes} bytes`,
+        `run ${id}: its log is limited to ${first} records and ${second} bytes`,
       );
     }
-    const record = new TopicRecord(cursorOf(epoch, entry), timeOf(entry), undefined, payload);
-    await this.#services.followers.appended(logOf(id), { epoch, before, id: entry }, record);
-    return record.cursor;
+    await this.#services.reached(logOf(id), first, second);
+    return cursorOf(first, second);
   }
 
   /** As `Backplane.endRun`. If the outcome is unknown, the next call with this token finds out how the run has ended. */
@@ -133,7 +114,7 @@ export class RedisRuns {
       const [, epoch, entry, json] = reply.map(textOf) as [string, string, string, string];
       this.#index.lost(id, token);
       this.#index.gone({ id, epoch });
-      await this.#services.followers.reached(logOf(id), epoch, entry);
+      await this.#services.reached(logOf(id), epoch, entry);
       return endOf(json, epoch, entry);
     });
   }

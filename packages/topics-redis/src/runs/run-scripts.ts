@@ -139,8 +139,8 @@ return { 'released', log.epoch }`,
 /**
  * Appends a record.
  *
- * ARGV: channel, token, t (text) or b (bytes), data. Reply: {'written', epoch, id before, id}, {'lost'}, or {'full',
- * maxRecords, maxBytes}.
+ * ARGV: channel, token, t (text) or b (bytes), data. Reply: {'written', epoch, id}, {'lost'}, or {'full', maxRecords,
+ * maxBytes}.
  */
 export const WRITE = script(
   'write run',
@@ -159,7 +159,7 @@ if isFirst then
   redis.call('PEXPIRE', LOG, text(tonumber(limits[3]) + tonumber(limits[4]) + ${UNFINISHED_KEEP_MS}))
 end
 announceRecord(ARGV[1], log, ARGV[3], '', ARGV[4])
-return { 'written', log.epoch, log.before, log.last }`,
+return { 'written', log.epoch, log.last }`,
 );
 
 /**
