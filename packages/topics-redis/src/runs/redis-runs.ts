@@ -30,13 +30,18 @@ const MAX_UNCLEAR = 100;
 /** When a run of a newer version is looked at again, in milliseconds. */
 const NEWER_MS = 15_000;
 
+/** The followers in this process: calls settle after they were notified. */
+export interface RunFollowers {
+  /** Resolves when they were notified of everything up to an entry. */
+  reached(log: LogName, epoch: string, id: string): Promise<void>;
+}
+
 /** What runs need of the backplane. */
 export interface RunServices {
   readonly link: RedisLink;
   readonly prefix: string;
   readonly quietLog: RateLimitedLog;
-  /** Resolves when the followers of a log in this process were notified of everything up to an entry. */
-  readonly reached: (log: LogName, epoch: string, id: string) => Promise<void>;
+  readonly followers: RunFollowers;
   /** Most runs without an end, of all processes. */
   readonly maxRuns: number;
 }
@@ -103,7 +108,7 @@ export class RedisRuns {
         `run ${id}: its log is limited to ${first} records and ${second} bytes`,
       );
     }
-    await this.#services.reached(logOf(id), first, second);
+    await this.#services.followers.reached(logOf(id), first, second);
     return cursorOf(first, second);
   }
 
@@ -114,7 +119,7 @@ export class RedisRuns {
       const [, epoch, entry, json] = reply.map(textOf) as [string, string, string, string];
       this.#index.lost(id, token);
       this.#index.gone({ id, epoch });
-      await this.#services.reached(logOf(id), epoch, entry);
+      await this.#services.followers.reached(logOf(id), epoch, entry);
       return endOf(json, epoch, entry);
     });
   }
