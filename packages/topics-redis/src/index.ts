@@ -4,6 +4,16 @@
  * @packageDocumentation
  */
 
+// The backplane.
+
+export { RedisBackplane } from './backplane/redis-backplane.ts';
+export type { RedisBackplaneOptions } from './backplane/redis-options.ts';
+
+// What is connected to.
+
+export type { ClusterOptions, RedisLinkOptions, SentinelOptions } from './connection/redis-options.ts';
+export type { ServerOptions } from './connection/server-options.ts';
+
 // Errors.
 
 export { REDIS_ERRORS, RedisBackplaneError, type RedisErrorCode, RedisUsageError } from './errors.ts';
