@@ -158,11 +158,11 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   }
 
   append(call: number, topic: string, record: NewRecord, settings: TopicSettings): void {
-    this.#replyCursor(call, () => this.store.append(topic, record, settings));
+    void this.#replyCursor(call, () => this.store.append(topic, record, settings));
   }
 
   write(call: number, id: string, token: number, payload: Payload): void {
-    this.#replyCursor(call, () => this.store.writeRun(id, token, payload));
+    void this.#replyCursor(call, () => this.store.writeRun(id, token, payload));
   }
 
   call(call: number, wire: WireCall): void {
