@@ -51,6 +51,16 @@ class Child {
     return this.#child.pid;
   }
 
+  /** All processes of the server, as those of a group. */
+  get pids() {
+    return [this.pid];
+  }
+
+  /** Where clients connect, as those of a group. */
+  get ports() {
+    return [this.port];
+  }
+
   /** Waits for the next line of JSON. @throws BenchError if the program ends instead, or is silent for a minute. */
   async nextLine() {
     const patience = setTimeout(() => this.#child.kill('SIGKILL'), 60_000);
@@ -67,6 +77,12 @@ class Child {
   ask(command) {
     this.#child.stdin.write(`${command}\n`);
     return this.nextLine();
+  }
+
+  /** Collects garbage, if it was started with `--expose-gc`. @returns the bytes that the heap then holds. */
+  async collect() {
+    this.signal('SIGUSR2');
+    return (await this.nextLine()).heapBytes;
   }
 
   /** Stops another child after this one. @param {Child} child */
@@ -165,4 +181,9 @@ async function cookieOf({ ask, native }, { port }) {
 /** Starts a client on the cores for load. @param {readonly unknown[]} command */
 export function startClient({ title }, { cores, files }, command) {
   return new Child(`the client of ${title}`, command, cores.load, files);
+}
+
+/** Starts a program beside the servers, on their core. @param {readonly unknown[]} command */
+export function startBeside(name, { cores, files }, command) {
+  return new Child(name, command, cores.server, files);
 }

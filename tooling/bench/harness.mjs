@@ -2,13 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { measureCrowd } from './crowd.mjs';
-import { BenchError, describeMachine, fileLimit, setStage } from './machine.mjs';
+import { BenchError, describeMachine, fileLimit, NotInstalledError, setStage } from './machine.mjs';
 import { measureIdle, measureLoad, measureSelf } from './measure.mjs';
 import { printReport } from './report.mjs';
 import { compareRequests } from './requests.mjs';
 import { Responses } from './responses.mjs';
 import { summarize } from './statistics.mjs';
-import { measureResume, measureSubscriptions } from './topics.mjs';
+import { measureIdleTopics, measureResume, measureSubscriptions } from './topics.mjs';
 import { measureWriters } from './writers.mjs';
 
 /**
@@ -24,6 +24,8 @@ import { measureWriters } from './writers.mjs';
  * @property {'ecdsa' | 'rsa'} [certificate] - of a server over TLS.
  * @property {'native' | 'node'} [tlsPath] - what performs TLS, if Landspout may choose: the program must say the same.
  * @property {boolean} [mayFail] - without ending the run.
+ * @property {number} [processes] - that serve the row together, if several do. @property {boolean} [forks] - that the
+ *   program starts itself, as the children of one; else it is started as often. @property {boolean} [redis] - which they use.
  * @property {{ id: string, downBytes?: number, upBytes?: number, browser?: boolean }} [ask] - what is requested, whose
  *   responses are compared first.
  * @property {{ downBytes: number, upBytes: number }} [origin] - of a client: what its server sends, and expects.
@@ -39,6 +41,7 @@ const ONCE = {
   crowd: measureCrowd,
   writers: measureWriters,
   subscriptions: measureSubscriptions,
+  'idle-topics': measureIdleTopics,
 };
 const MEASURES = { ...IN_ROUNDS, ...ONCE };
 
@@ -73,7 +76,8 @@ async function measureRows(rows, stage, options) {
     try {
       await act(results.get(row));
     } catch (error) {
-      if (!row.mayFail || !(error instanceof BenchError)) throw error;
+      const mayFail = row.mayFail || error instanceof NotInstalledError;
+      if (!mayFail || !(error instanceof BenchError)) throw error;
       results.delete(row);
       absent.push({ title: row.title, scene: `${row.section}, ${row.how}`, reason: error.message });
     }

@@ -10,6 +10,11 @@ export class BenchError extends Error {
   code = 'ERR_BENCH';
 }
 
+/** A row needs a program that is not installed: it is not measured, and the others are. */
+export class NotInstalledError extends BenchError {
+  name = 'NotInstalledError';
+}
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 /** Programs and headers that benchmarks need beside Node, and the Debian package of each. */
 const PACKAGES = {

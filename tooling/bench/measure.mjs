@@ -3,8 +3,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { during, startClient, startServer } from './child.mjs';
+import { startGroup } from './group.mjs';
 import { BenchError } from './machine.mjs';
-import { residentBytes, stopwatch } from './process-readings.mjs';
+import { residentBytes, timeServer } from './process-readings.mjs';
 import { variableParts } from './response-text.mjs';
 import { requestText } from './responses.mjs';
 import { responseFile } from './runtimes.mjs';
@@ -68,7 +69,7 @@ export function runLoad(load, server, stage, ms) {
 
 /** One round of a row whose server works for a client, beside idle connections if it has some. */
 export async function measureLoad(row, stage, options) {
-  return during(await startServer(row, stage), async (server) => {
+  return during(await startGroup(row, stage), async (server) => {
     const idlers = row.idle > 0 ? await openIdle(server, stage) : undefined;
     try {
       const warmedMs = await warmUp(server, stage, options);
@@ -93,10 +94,8 @@ async function warmUp(server, stage, { warmupMs, ...options }) {
 }
 
 async function loadTimed(server, stage, ms) {
-  const cpu = stopwatch(server.pid);
-  const done = await runLoad(server.row.load, server, stage, ms);
-  const { cpuNs, systemNs } = cpu();
-  return { ...done, cpuNs, systemNs };
+  const withTimes = timeServer(server);
+  return withTimes(await runLoad(server.row.load, server, stage, ms));
 }
 
 /** One round of a row whose program measures itself, alone or from the first line of its client on. */
@@ -150,16 +149,13 @@ async function openPool(client) {
 /** Memory at rest, after a collection. @param server - started with `--expose-gc`. */
 export async function memoryAtRest(server) {
   const hasGarbage = server.row.native === undefined && server.row.runtime !== 'nginx';
-  const collect = async () => {
-    if (!hasGarbage) return 0;
-    server.signal('SIGUSR2');
-    return (await server.nextLine()).heapBytes;
-  };
+  const collect = () => (hasGarbage ? server.collect() : 0);
   await collect();
   if (hasGarbage) await sleep(REST_MS);
   await collect();
   await sleep(SETTLE_MS);
   const heap = await collect();
   await sleep(SETTLE_MS);
-  return { heap, resident: residentBytes(server.pid) };
+  const resident = server.pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
+  return { heap, resident };
 }

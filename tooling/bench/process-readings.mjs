@@ -5,13 +5,22 @@ import { field } from './machine.mjs';
 const TICK_NS = 1e9 / 100;
 
 /**
- * Starts to count the CPU time of a process, of all its threads, in the nanoseconds of the scheduler.
+ * Starts to count the CPU time of processes, of all their threads, in the nanoseconds of the scheduler.
  *
- * @param {number} pid
- * @returns {() => { cpuNs: number, systemNs: number, waitedNs: number }} what it took since: in all; in the kernel, in
- *   steps of 10 ms; and how long its main thread could have run while others had its core.
+ * @param {readonly number[]} pids
+ * @returns {() => { cpuNs: number, systemNs: number, waitedNs: number }} what they took since: in all; in the kernel, in
+ *   steps of 10 ms; and how long their main threads could have run while others had their core.
  */
-export function stopwatch(pid) {
+export function stopwatch(...pids) {
+  const all = pids.map(stopwatchOf);
+  return () => {
+    const taken = all.map((read) => read());
+    const sum = (name) => taken.reduce((total, one) => total + one[name], 0);
+    return { cpuNs: sum('cpuNs'), systemNs: sum('systemNs'), waitedNs: sum('waitedNs') };
+  };
+}
+
+function stopwatchOf(pid) {
   const before = readings(pid);
   return () => {
     const { threads, systemNs } = readings(pid);
@@ -20,6 +29,20 @@ export function stopwatch(pid) {
     for (const [thread, [ranNs]] of threads) cpuNs += ranNs - (before.threads.get(thread)?.[0] ?? 0);
     const [waitedNs, waitedBefore] = [threads, before.threads].map((all) => all.get(String(pid))[1]);
     return { cpuNs, systemNs: systemNs - before.systemNs, waitedNs: waitedNs - waitedBefore };
+  };
+}
+
+/**
+ * Starts to count what a server takes for what a client does, and what the Redis that it uses does.
+ *
+ * @param server - of `startServer` or `startGroup`.
+ * @returns {(done: { count: number }) => object} adds that to what was done; the time of Redis is that of one.
+ */
+export function timeServer({ pids, redis }) {
+  const [cpu, redisCpu] = [stopwatch(...pids), redis && stopwatch(redis.pid)];
+  return (done) => {
+    const { cpuNs, systemNs } = cpu();
+    return { ...done, cpuNs, systemNs, ...(redis && { redisNs: redisCpu().cpuNs / done.count }) };
   };
 }
 

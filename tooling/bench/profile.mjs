@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { during, startServer } from './child.mjs';
+import { during } from './child.mjs';
+import { startGroup } from './group.mjs';
 import { BenchError, fileLimit, setStage } from './machine.mjs';
 import { runLoad } from './measure.mjs';
 import { formatTable } from './report.mjs';
@@ -15,13 +16,21 @@ import { topicsRows } from './tables/topics.mjs';
 import { web, webRows } from './tables/web.mjs';
 import { websocketRows } from './tables/websocket.mjs';
 
-const FILE = 'row.cpuprofile';
+/** The name that V8 gives a profile has the id of the process. */
+const PROFILE = /^CPU\.\d+\.\d+\.(\d+)\..*\.cpuprofile$/;
 /** Fine enough for functions of a few microseconds per request, coarse enough to change little. */
 const INTERVAL_US = 500;
 /** Connections of the scene that has many. */
 const MANY = 1000;
+const TOPICS = {
+  connections: 100,
+  many: 5000,
+  rate: 1000,
+  readers: 30,
+  only: ['delivery', 'across', 'across-rate'],
+};
 
-/** Shows where the time of the server of one row goes while it responds. @param {object} options */
+/** Shows where the time of the server of one row goes while it responds, of all its processes. @param {object} options */
 export async function profile(options) {
   const row = rowOf(options);
   if (row.native !== undefined || row.runtime !== undefined)
@@ -30,8 +39,9 @@ export async function profile(options) {
   const stage = setStage(options, isTls ? tls.programs : row.load.kind === 'wrk' ? ['wrk'] : []);
   (isTls ? tls : web).prepare(stage);
   if (row.ask !== undefined) await new Responses([row], stage).verify(row);
-  const flags = ['--cpu-prof', '--cpu-prof-dir', stage.folder, '--cpu-prof-name', FILE];
-  const server = await startServer(row, stage, [...flags, '--cpu-prof-interval', String(INTERVAL_US)]);
+  const flags = ['--cpu-prof', '--cpu-prof-dir', stage.folder, '--cpu-prof-interval', String(INTERVAL_US)];
+  const server = await startGroup(row, stage, flags);
+  const { pids } = server;
   const { count, window } = await during(server, async () => {
     if (options.warmupMs > 0) await runLoad(row.load, server, stage, options.warmupMs);
     // V8 stamps profiles with the monotonic clock, which is that of hrtime in every process of the machine.
@@ -40,10 +50,13 @@ export async function profile(options) {
     const { count } = await runLoad(row.load, server, stage, options.measureMs);
     return { count, window: { fromUs, toUs: nowUs() } };
   });
-  // The profile is written when the process ends.
-  const cpuProfile = JSON.parse(readFileSync(path.join(stage.folder, FILE), 'utf8'));
-  const functions = selfTimes(cpuProfile, window).filter(({ name }) => name !== '(idle)'); // It takes no CPU.
+  const each = profilesOf(stage.folder).map(({ pid, cpuProfile }) => ({
+    pid,
+    functions: selfTimes(cpuProfile, window),
+  }));
+  const functions = merge(each.flatMap(({ functions }) => functions));
   print(row, functions, count, options.top);
+  if (pids.length > 1) printProcesses(server, each, count);
 }
 
 /**
@@ -54,7 +67,7 @@ function rowOf({ row, scene, ...options }) {
   const all = { ...options, files: fileLimit() };
   const scenes = { ...all, many: MANY, idle: 0, crowd: 0 };
   const sockets = websocketRows(scenes);
-  const topics = topicsRows({ ...all, connections: 100, many: 5000, only: ['delivery'] });
+  const topics = topicsRows({ ...all, ...TOPICS });
   const secure = tlsRows({ ...all, handshakes: 64, sockets: 100 });
   if (scene === undefined)
     return (
@@ -71,7 +84,7 @@ function rowOf({ row, scene, ...options }) {
 }
 
 function print(row, functions, requests, top) {
-  const total = functions.reduce((sum, { us }) => sum + us, 0);
+  const total = totalOf(functions);
   const share = (us) => [`${((100 * us) / total).toFixed(1)} %`, (us / requests).toFixed(2)];
   console.log(
     `${row.title}: ${requests} requests, profiled every ${INTERVAL_US} us; (program) is the time outside of`,
@@ -85,12 +98,52 @@ function print(row, functions, requests, top) {
   console.log(`\n${formatTable(['share', 'us/request', 'function', 'where'], named)}`);
 }
 
+/** What each process of a row has taken, the parent first. */
+function printProcesses({ row, pids }, each, requests) {
+  const names = [
+    ...(row.forks ? ['parent'] : []),
+    ...Array.from({ length: row.processes }, (_, at) => `process ${at}`),
+  ];
+  const lines = pids.map((pid, at) => {
+    const us = each
+      .filter((one) => one.pid === pid)
+      .reduce((sum, { functions }) => sum + totalOf(functions), 0);
+    return [names[at], (us / requests).toFixed(2)];
+  });
+  console.log(`\n${formatTable(['of them (the last process publishes)', 'us/request'], lines)}`);
+}
+
+function totalOf(functions) {
+  return functions.reduce((sum, { us }) => sum + us, 0);
+}
+
+/** The profiles that were written when processes ended. */
+function profilesOf(folder) {
+  return readdirSync(folder).flatMap((file) => {
+    const pid = PROFILE.exec(file)?.[1];
+    if (pid === undefined) return [];
+    return { pid: Number(pid), cpuProfile: JSON.parse(readFileSync(path.join(folder, file), 'utf8')) };
+  });
+}
+
+/** Adds up the times of a function in several profiles. @returns most first. */
+function merge(functions) {
+  const sums = new Map();
+  for (const one of functions) {
+    const key = `${one.name} ${one.where}`;
+    const sum = sums.get(key);
+    if (sum === undefined) sums.set(key, { ...one });
+    else sum.us += one.us;
+  }
+  return [...sums.values()].sort((a, b) => b.us - a.us);
+}
+
 /**
  * Self time per function of a .cpuprofile: the time of its samples with it on top of the stack.
  *
  * @param {{ nodes: object[], samples: number[], timeDeltas: number[], startTime: number }} profile
  * @param {{ fromUs: number, toUs: number }} window - on the clock of the profile; samples outside are left out.
- * @returns {{ group: string, name: string, where: string, us: number }[]} most first.
+ * @returns {{ group: string, name: string, where: string, us: number }[]} without idle time, which takes no CPU.
  */
 function selfTimes(profile, { fromUs, toUs }) {
   const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
@@ -107,7 +160,9 @@ function selfTimes(profile, { fromUs, toUs }) {
     entry.us += us;
     found.set(key, entry);
   }
-  return [...found.values()].map(({ frame, us }) => ({ ...describe(frame), us })).sort((a, b) => b.us - a.us);
+  return [...found.values()]
+    .map(({ frame, us }) => ({ ...describe(frame), us }))
+    .filter(({ name }) => name !== '(idle)');
 }
 
 /** @param {{ group: string, us: number }[]} functions @returns {[string, number][]} most first. */

@@ -46,13 +46,19 @@ export function about(loop) {
 }
 
 /**
- * Prints where the program listens, and obeys two signals: SIGTERM ends the process, SIGUSR2 collects garbage (if the
- * process runs with --expose-gc) and prints what the heap then holds.
+ * Prints where the program listens, and obeys two signals: SIGTERM ends the process, and SIGUSR2 is that of
+ * {@link collectOnSignal}.
  *
  * @param {{ port: number, backend: string }} line
  */
 export function ready(line) {
   process.on('SIGTERM', () => process.exit(0));
+  collectOnSignal();
+  print(line);
+}
+
+/** SIGUSR2 collects garbage (if the process runs with --expose-gc) and prints what the heap then holds. */
+export function collectOnSignal() {
   process.on('SIGUSR2', () => {
     // Twice, with a turn between: finalisers of the first may release more.
     globalThis.gc?.();
@@ -62,7 +68,6 @@ export function ready(line) {
       print({ heapBytes: heapUsed + external });
     }, 100);
   });
-  print(line);
 }
 
 /**

@@ -4,14 +4,14 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFi
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BenchError } from './machine.mjs';
+import { NotInstalledError } from './machine.mjs';
 import { certificateFiles } from './tls/certificates.mjs';
 import { httpsSettings } from './tls/nginx.mjs';
 
 const MANIFEST = fileURLToPath(new URL('peers/package.json', import.meta.url));
 /** Not in the dependencies of this package: only this command loads their 90 MB. */
 const INSTALLED = fileURLToPath(new URL('node_modules/.cache/peers/', import.meta.url));
-const FINDERS = { bun: findBun, deno: findDeno, tornado: findTornado, nginx: findNginx };
+const FINDERS = { bun: findBun, deno: findDeno, tornado: findTornado, nginx: findNginx, redis: findRedis };
 
 /**
  * The command that starts the program of a row.
@@ -62,12 +62,16 @@ export function clientOf(row, port) {
   return { ...row, settings, args: [port, inFlight, downBytes, upBytes, origins] };
 }
 
-/** Finds a runtime once: its version, the command, and the flags that let its garbage be collected. @throws BenchError */
-function findRuntime(name, stage) {
+/**
+ * Finds a runtime once: its version, the command, and the flags that let its garbage be collected.
+ *
+ * @throws NotInstalledError
+ */
+export function findRuntime(name, stage) {
   const { runtimes } = stage;
   if (!runtimes.has(name)) runtimes.set(name, FINDERS[name](stage));
   const found = runtimes.get(name);
-  if (typeof found === 'string') throw new BenchError(found);
+  if (typeof found === 'string') throw new NotInstalledError(found);
   return found;
 }
 
@@ -139,17 +143,29 @@ function findNginx() {
   return 'not installed: apt-get install nginx-light';
 }
 
-/**
- * An nginx of one process that serves the folder of the stage, or over TLS what is asked. It cannot say which port the kernel gave it, so it gets
- * one that was free a moment ago, and a shell prints it before nginx listens: clients try again until it does.
- */
-async function nginxCommand(command, row, stage) {
-  const { folder } = stage;
+function findRedis() {
+  const { status, stdout } = spawnSync('redis-server', ['--version'], { encoding: 'utf8' });
+  if (status === 0) return { command: ['redis-server'], collects: [], version: /v=(\S+)/.exec(stdout)?.[1] };
+  return 'not installed: apt-get install redis-server';
+}
+
+/** A port that was free a moment ago, for a program that cannot say which one the kernel gave it. */
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
   server.close();
   await once(server, 'close');
+  return port;
+}
+
+/**
+ * An nginx of one process that serves the folder of the stage, or over TLS what is asked. A shell prints its port before
+ * nginx listens: clients try again until it does.
+ */
+async function nginxCommand(command, row, stage) {
+  const { folder } = stage;
+  const port = await freePort();
   const config = path.join(folder, 'nginx.conf');
   const isTls = row.certificate !== undefined;
   const listen = `listen 127.0.0.1:${port}${isTls ? ' ssl backlog=511' : ''};`;

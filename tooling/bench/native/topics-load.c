@@ -1,23 +1,28 @@
-// A client of servers of topics on a port of this machine: it opens connections, subscribes them, and counts and checks
+// A client of servers of topics on ports of this machine: it opens connections, subscribes them, and counts and checks
 // every record that comes. It speaks plain WebSocket, landspout.topics.v1, Socket.IO over WebSocket, and event streams.
 // It polls and never sleeps while it works, for the reason that polling-client.c has.
 //
 // A record has the data of a file, but for its number and the time of its publish: on each connection the numbers must be
 // those that were published since it subscribed, each once and in order, and the rest must be the same bytes. The server
-// publishes when a byte comes on its control connection: `p` for a burst, `b` for many, which it confirms with a byte.
+// publishes when a byte comes on its control connection: `o` for one record, `p` for a burst, `b` for many, which it
+// confirms with a byte. Of several servers only the one with the control connection publishes; connections take turns
+// among them.
 //
 // Lines on stdin are commands, and each is answered by a line:
 //   open <count>                      connections, that are not subscribed unless their protocol knows no other
-//   subscribe <topics> shared|own     each connection to the same topics, or to topics of its own
-//   run <ms>                          one burst after the other, the next one after all connections have the one before
+//   subscribe <topics> shared|own|each  each connection to the same topics, or to topics of its own; `each`: to topics that
+//                                     one connection of each server has
+//   run <ms>                          one burst after the other to the first topic, the next one after all connections that
+//                                     are subscribed to it have the one before
+//   pace <ms> <per second>            single records at an even pace, whatever has come; waits count from when each was due
 //   leave <records>                   a burst, whose last cursor each connection keeps; all are closed, and so many published
-//   return                            all come back with their cursors, and receive what they missed
+//   return                            all come back with their cursors, each to the next server, and receive what they missed
 //   close                             all are closed
 #include "waits.h"
 #include <fcntl.h>
 #include <sched.h>
 
-enum { MAX_EVENTS = 256, INPUT = 256 * 1024, PER_ADDRESS = 5000, AT_A_TIME = 256, CURSOR = 65, FRAME = 1024 };
+enum { MAX_EVENTS = 256, INPUT = 256 * 1024, PER_ADDRESS = 5000, AT_A_TIME = 256, CURSOR = 65, FRAME = 1024, SERVERS = 16 };
 /** Where the number and the time are in the data, and what follows them. */
 enum { NUMBER_AT = 5, NUMBER = 10, TIME_AT = 22, TIME = 16, REST_AT = 38 };
 #define PATIENCE_NS 20000000000LL
@@ -35,12 +40,14 @@ typedef struct {
 } Connection;
 
 static enum { BARE, TOPICS, SOCKET_IO, STREAM } mode;
-static struct sockaddr_in server;
+static struct sockaddr_in servers[SERVERS];
 static Connection *connections;
 static char *input, *template;
 static size_t data_length;
-static int all, capacity, poller, control_fd, burst, opening, is_keeping, is_returning, complete;
+static int all, capacity, poller, control_fd, burst, opening, is_keeping, is_returning, complete, server_count, returns;
+static int receivers; // connections that are subscribed to the topic to which records are published
 static long long published, delivered, received_bytes, target;
+static long long paced_from, paced_start_ns, pace_ns; // the first number of records at a pace, and when it was due
 static Waits *waits;
 
 /** Fails, and says what came. */
@@ -98,7 +105,8 @@ static void open_connection(Connection *connection) {
   connection->pending = mode == STREAM;
   connection->is_counted = 0;
   if (!is_returning) connection->next = FIRST + published;
-  if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0) fail("connect");
+  struct sockaddr_in *server = &servers[(connection->index + returns) % server_count];
+  if (connect(fd, (struct sockaddr *)server, sizeof *server) < 0) fail("connect");
   send_request(connection);
   if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) fail("fcntl");
   control(poller, EPOLL_CTL_ADD, fd, EPOLLIN, connection);
@@ -154,7 +162,9 @@ static void take_record(Connection *connection, const char *payload, size_t leng
   connection->next++;
   delivered++;
   if (is_keeping) keep_cursor(connection, payload, length, data + data_length);
-  if (!is_returning) add_wait(waits, now - number_at(data + TIME_AT, TIME) * 1000);
+  if (is_returning) return;
+  long long since_ns = pace_ns > 0 ? paced_start_ns + (number - paced_from) * pace_ns : number_at(data + TIME_AT, TIME) * 1000;
+  add_wait(waits, now - since_ns);
 }
 
 /** A message of Engine.IO. */
@@ -317,22 +327,24 @@ static void close_all(void) {
 
 static void add_connections(int count) {
   int first = all;
-  all += count;
+  receivers = all += count;
   if (all > capacity) fail("more connections than were announced");
   for (int index = first; index < all; index++) connections[index].index = index;
   open_from(first);
 }
 
-static void subscribe(int topics, int are_own) {
+static void subscribe(int topics, char which) {
   char topic[64];
   if (mode == BARE || mode == STREAM) return;
   complete = 0;
+  receivers = which == 'o' ? 0 : which == 'e' && server_count < all ? server_count : all;
   last_ns = now_ns();
   for (int index = 0; index < all; index++) {
     Connection *connection = &connections[index];
     connection->is_counted = 0;
     for (int at = 0; at < topics; at++) {
-      if (are_own) snprintf(topic, sizeof topic, "own-%d-%d", index, at);
+      if (which == 'o') snprintf(topic, sizeof topic, "own-%d-%d", index, at);
+      else if (which == 'e') snprintf(topic, sizeof topic, "bench-%d", index / server_count * topics + at);
       else snprintf(topic, sizeof topic, "bench-%d", at);
       subscribe_to(connection, topic);
     }
@@ -342,7 +354,7 @@ static void subscribe(int topics, int are_own) {
 }
 
 static void publish_burst(void) {
-  target = delivered + (long long)burst * all;
+  target = delivered + (long long)burst * receivers;
   published += burst;
   last_ns = now_ns();
   order('p');
@@ -360,6 +372,22 @@ static void run(long long ms) {
   memset(waits, 0, sizeof *waits);
   while (now_ns() < start_ns + ms * 1000000LL) publish_burst();
   say_counts(delivered - before, now_ns() - start_ns, received_bytes - bytes, percentile_us(waits, 0.5), percentile_us(waits, 0.99));
+}
+
+static void pace(long long ms, int per_second) {
+  long long count = ms * per_second / 1000, sent = 0, before = delivered, bytes = received_bytes;
+  memset(waits, 0, sizeof *waits);
+  paced_from = FIRST + published;
+  paced_start_ns = last_ns = now_ns();
+  pace_ns = 1000000000LL / per_second;
+  target = delivered + count * receivers;
+  while (sent < count || delivered < target) {
+    for (; sent < count && now_ns() >= paced_start_ns + sent * pace_ns; sent++) published++, order('o');
+    turn("every record within twenty seconds");
+  }
+  say_counts(delivered - before, now_ns() - paced_start_ns, received_bytes - bytes, percentile_us(waits, 0.5),
+             percentile_us(waits, 0.99));
+  pace_ns = 0;
 }
 
 static void leave(int records) {
@@ -384,6 +412,7 @@ static int compare_times(const void *one, const void *other) {
 static void come_back(void) {
   long long start_ns = now_ns(), before = delivered, bytes = received_bytes;
   is_returning = 1;
+  returns++;
   target = FIRST + published;
   open_from(0);
   is_returning = 0;
@@ -396,15 +425,25 @@ static void come_back(void) {
   say_counts(delivered - before, wall_ns, received_bytes - bytes, p50_us, p99_us);
 }
 
+/** Reads ports such as 8001,8002. */
+static void set_servers(char *ports) {
+  for (char *port = strtok(ports, ","); port != NULL; port = strtok(NULL, ",")) {
+    if (server_count == SERVERS) fail("at most 16 servers");
+    servers[server_count++] = loopback(0, atoi(port));
+  }
+}
+
 int main(int argc, char **argv) {
   static const char *const MODES[] = {"bare", "topics", "socket.io", "stream"};
   while (argc == 7 && mode < 4 && strcmp(argv[3], MODES[mode]) != 0) mode++;
   if (argc != 7 || mode == 4)
-    fail("usage: topics-load <port> <control port> bare|topics|socket.io|stream <most connections> <burst> <file of the data>");
+    fail("usage: topics-load <ports> <control port> bare|topics|socket.io|stream <most connections> <burst> <file of the data>");
   char line[64], which[8];
-  int count;
-  server = loopback(0, atoi(argv[1]));
+  int count, rate, on = 1;
+  set_servers(argv[1]);
   control_fd = connect_to(atoi(argv[2]));
+  // An order must not wait for the acknowledgement of the one before.
+  if (setsockopt(control_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) fail("setsockopt");
   capacity = atoi(argv[4]);
   burst = atoi(argv[5]);
   template = read_file(argv[6], &data_length);
@@ -414,8 +453,9 @@ int main(int argc, char **argv) {
   if ((poller = epoll_create1(EPOLL_CLOEXEC)) < 0) fail("epoll_create1");
   while (fgets(line, sizeof line, stdin) != NULL) {
     if (sscanf(line, "open %d", &count) == 1) add_connections(count), say("{}\n");
-    else if (sscanf(line, "subscribe %d %7s", &count, which) == 2) subscribe(count, strcmp(which, "own") == 0), say("{}\n");
+    else if (sscanf(line, "subscribe %d %7s", &count, which) == 2) subscribe(count, which[0]), say("{}\n");
     else if (sscanf(line, "run %d", &count) == 1) run(count);
+    else if (sscanf(line, "pace %d %d", &count, &rate) == 2) pace(count, rate);
     else if (sscanf(line, "leave %d", &count) == 1) leave(count);
     else if (strcmp(line, "return\n") == 0) come_back();
     else if (strcmp(line, "close\n") == 0) close_all(), all = 0, say("{}\n");

@@ -1,24 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { SPARE_FILES } from '../machine.mjs';
 import { choose, rowsOf } from '../options.mjs';
-import { aim, cheaperThan, column, cost, load, overRow, user } from '../report.mjs';
+import { aim, cheaperThan, column, load, overRow } from '../report.mjs';
+import { ACROSS_AIMS, ACROSS_SCENES, ACROSS_SECTIONS, ACROSS_SERVERS } from './across.mjs';
 import { server } from './http.mjs';
+import {
+  bytes,
+  costs,
+  counted,
+  loadOf,
+  overPeer,
+  PEER,
+  program,
+  row,
+  STREAM,
+  TEXT_BYTES,
+  topics,
+  userOver,
+  WEBSOCKET,
+  waits,
+} from './topics-parts.mjs';
 
-/** Like a short message of a chat. */
-const TEXT_BYTES = 100;
-/** Records before all connections must have them: about so many deliveries, at most so many records. */
-const BURST = { deliveries: 5000, records: 64 };
-/** What all rows compare with, those of event streams too. */
-const PEER = 'socket.io';
 const DURABILITIES = ['process', 'batched', 'each'];
-const program = (name) => `topics/programs/${name}.mjs`;
-
-/** A server, with the protocol of the load client and the door that it opens. */
-function row(id, title, backend, name, protocol, settings) {
-  return { ...server(id, title, backend, program(name)), protocol, settings };
-}
-const topics = (id, title, protocol, settings, backend = 'native') =>
-  row(id, title, backend, 'topics', protocol, settings);
 /** One door over each backplane. */
 const door = (id, name, protocol, settings) => [
   topics(id, `${name}, memory`, protocol, settings),
@@ -27,7 +30,6 @@ const door = (id, name, protocol, settings) => [
     topics(`${id}-${durability}`, `${name}, journal, ${durability}`, protocol, { ...settings, durability }),
   ),
 ];
-const [WEBSOCKET, STREAM] = [{ door: 'websocket' }, { door: 'stream' }];
 const FLOORS = { floor: 'floor', stream: 'floor-stream' };
 const SERVERS = [
   row(FLOORS.floor, 'bare broadcast (floor)', 'native', 'floor', 'bare', WEBSOCKET),
@@ -51,16 +53,6 @@ const PUBLISHERS = [
   ),
   publisher(PEER, 'Socket.IO', 'socket.io', { kind: 'socket.io' }),
 ];
-
-const burstOf = (connections) =>
-  Math.max(1, Math.min(BURST.records, Math.floor(BURST.deliveries / connections)));
-const loadOf = (connections, burst = burstOf(connections)) => ({
-  kind: 'topics',
-  connections,
-  burst,
-  textBytes: TEXT_BYTES,
-});
-const counted = (count, what) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 const OWN = 'a topic of its own';
 
@@ -108,12 +100,13 @@ const SCENES = {
       settings: { inFlight, warmupMs, measureMs },
       servers: PUBLISHERS,
     })),
+  ...ACROSS_SCENES,
 };
 
 /** Each server in each scene that it has. @param {object} options - `only`, `rows`, and the numbers of topics. */
 export function topicsRows(options) {
-  const ids = SERVERS.map(({ id }) => ({ id }));
-  const chosen = new Set(choose('row', options.rows, ids, ({ id }) => id).map(({ id }) => id));
+  const ids = [...new Set([...SERVERS, ...ACROSS_SERVERS].map(({ id }) => id))];
+  const chosen = new Set(choose('row', options.rows, ids));
   return rowsOf(SCENES, options).flatMap(({ servers, ...scene }) =>
     servers
       .filter(({ id }) => chosen.has(id))
@@ -126,28 +119,8 @@ export function topicsRows(options) {
   );
 }
 
-/** The user part alone: both pay the kernel for one send of each delivery. */
-const userOver = column(
-  `user x ${PEER}`,
-  (row, rows) => {
-    const other = rows.find(
-      ({ section, how, id }) => section === row.section && how === row.how && id === PEER,
-    );
-    return other && user.read(row) / user.read(other);
-  },
-  2,
-);
-const overPeer = [overRow(`x ${PEER}`, () => PEER), userOver];
 /** The floor of the same protocol. */
 const overFloor = overRow('x floor', ({ id }) => (id.includes('stream') ? FLOORS.stream : FLOORS.floor));
-const costs = (each, ...more) => [
-  ...cost(`CPU us/${each}`, 1e3),
-  user,
-  column('kernel', 'systemNs', 2, 1e3),
-  ...more,
-];
-const waits = [column('p50 ms', 'p50Us', 2, 1000), column('p99 ms', 'p99Us', 2, 1000)];
-const bytes = column('B/record', 'bytes');
 
 /** Above a connection without a subscription; of event streams, which have none such, above that of the floor. */
 const eachBytes = (head, name) =>
@@ -170,7 +143,10 @@ const MEMORY = ['topics', 'stream'];
 
 export const topicsTable = {
   rowsOf: topicsRows,
-  versions: { 'Socket.IO': versionOf('socket.io') },
+  versions: {
+    'Socket.IO': versionOf('socket.io'),
+    'its Redis Streams adapter': versionOf('@socket.io/redis-streams-adapter'),
+  },
   about: `records with ${TEXT_BYTES} bytes of text, published by the server itself, each in a turn of its own; no pings, no compression,
 TCP_NODELAY, NODE_ENV=production; the client polls, and checks on each connection the order, the number and the data of all
 records; "kernel" is the system time in the CPU time, p50 and p99 the time from the call of publish to the client,
@@ -199,6 +175,7 @@ p50 and p99 are the time of a client from connecting to its last record`,
       about: 'Publishing without a subscriber, to one topic; Socket.IO waits for nothing',
       columns: [...costs('publish', ...overPeer), ...load('publishes/s')],
     },
+    ...ACROSS_SECTIONS,
   },
   aims: [
     aim('delivery', MEMORY, overFloor, { atMost: 1.3 }),
@@ -206,5 +183,6 @@ p50 and p99 are the time of a client from connecting to its last record`,
     aim('delivery', MEMORY, userOver, { atMost: 0.33 }),
     aim('resume', MEMORY, cheaperThan(PEER), { atLeast: 3 }),
     aim('idle', MEMORY, heapOfShared, { under: 300 }),
+    ...ACROSS_AIMS,
   ],
 };

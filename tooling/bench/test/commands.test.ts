@@ -43,6 +43,11 @@ describe('bench', () => {
       'topics --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --connections 2 --many 3 --clients 3 --behind 20 --only delivery,resume --rows floor,topics,socket.io,stream-each,stream',
       'TopicHandler, memory, resume, 3 clients, 20 records behind: x cheaper than socket.io',
     ],
+    // Without Redis, rows that use it are not measured.
+    [
+      'topics --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --connections 2 --many 4 --clients 4 --behind 20 --rate 100 --readers 4 --only across,across-rate,across-resume --rows floor,floor-redis,socket.io',
+      '4 clients of 3 processes, 20 records behind',
+    ],
     ['writers --writers 1 --seconds 1', 'max ms'],
     [
       'against HERE --rounds 2 --measure-ms 50 --warmup-ms 20 --only readBytes|+|write,|native,|64|B',

@@ -5,6 +5,7 @@ import { helloRows, httpRows } from '../tables/http.mjs';
 import { mountingRows } from '../tables/mounting.mjs';
 import { streamRows } from '../tables/stream.mjs';
 import { tlsRows } from '../tables/tls.mjs';
+import { topicsRows } from '../tables/topics.mjs';
 import { webRows } from '../tables/web.mjs';
 import { websocketRows } from '../tables/websocket.mjs';
 
@@ -111,6 +112,19 @@ describe('the tables', () => {
       'ECDSA P-256, full: ecdsa, full',
       'RSA 2048, full: rsa, full',
       'ECDSA P-256, resumed: ecdsa, resumed',
+    ]);
+  });
+
+  it('give each of three processes a connection for every 100 idle topics', () => {
+    const rows = topicsRows({
+      ...options('topics'),
+      only: ['across-idle'],
+      rows: ['socket.io'],
+      idleTopics: ['20', '250'],
+    });
+    expect(rows).toMatchObject([
+      { how: '20 idle topics', idle: 3, processes: 3, redis: true },
+      { how: '300 idle topics', idle: 9, processes: 3, redis: true },
     ]);
   });
 

@@ -3,10 +3,14 @@ import path from 'node:path';
 import { JournalBackplane, MemoryBackplane } from '@landspout/topics';
 import { settings } from '../../program.mjs';
 
-/** The backplane of the row: memory, or a journal of its own with that durability. */
+const OPENERS = {
+  memory: () => new MemoryBackplane(),
+  journal: ({ folder, durability }) =>
+    JournalBackplane.open({ folder: mkdtempSync(path.join(folder, 'journal-')), durability }),
+};
+
+/** The backplane of the row; a journal is of its own, with the durability that the row has. */
 export async function openBackplane() {
-  const { durability } = settings;
-  if (durability === undefined) return new MemoryBackplane();
-  const folder = mkdtempSync(path.join(settings.folder, 'journal-'));
-  return await JournalBackplane.open({ folder, durability });
+  const { durability, backplane = durability === undefined ? 'memory' : 'journal' } = settings;
+  return await OPENERS[backplane](settings);
 }

@@ -1,9 +1,11 @@
 // The floor of topics: the very frames or events that topics send, in a loop over all connections, and nothing else. With
-// `behind` it keeps so many of them and sends them to each connection that opens.
+// `behind` it keeps so many of them and sends them to each connection that opens. One of several processes gets them by a
+// relay.
 import { IOLoop } from '@landspout/ioloop';
 import { Application, RequestHandler } from '@landspout/web';
 import { broadcast, PreparedMessage, WebSocketHandler } from '@landspout/websocket';
 import { LISTEN, ready, settings } from '../../program.mjs';
+import { isMember, memberNumber, openRelay } from './members.mjs';
 import { listenForOrders, TOPIC } from './publisher.mjs';
 
 const { door, behind = 0 } = settings;
@@ -71,14 +73,17 @@ const DOORS = {
 };
 const { handler, encode, send } = DOORS[door];
 
-function publish(data) {
+function deliver(json) {
   position += 1;
-  const encoded = encode(`${EPOCH}.${position}`, JSON.stringify(data));
+  const encoded = encode(`${EPOCH}.${position}`, json);
   if (behind > 0) kept.push(encoded);
   if (kept.length > behind) kept.shift();
   send(encoded);
 }
 
+const { backend } = IOLoop.current();
+const member = await memberNumber(backend);
+const relay = isMember ? await openRelay(deliver) : deliver;
 const server = await new Application([['/live', handler]]).listen(LISTEN);
-const control = await listenForOrders(publish);
-ready({ port: Number(new URL(server.url).port), control, backend: IOLoop.current().backend });
+const control = await listenForOrders((data) => relay(JSON.stringify(data)));
+ready({ port: Number(new URL(server.url).port), control, backend, member });

@@ -1,12 +1,13 @@
 // What the servers of topics share: they publish when a byte comes on a connection of their own, so that every row pays
 // the same to be asked.
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LISTEN, settings } from '../../program.mjs';
 
-const { burst = 1, behind = 0, textBytes = 100 } = settings;
+const { burst = 1, behind = 0, textBytes = 100, settleMs = 0 } = settings;
 /** Publishes that are awaited together while clients are away. */
 const AT_ONCE = 100;
-const [BURST, BEHIND] = [...'pb'].map((letter) => letter.charCodeAt(0));
+const [ONE, BURST, BEHIND] = [...'opb'].map((letter) => letter.charCodeAt(0));
 const TEXT = 'All work and no play. '.repeat(textBytes).slice(0, textBytes);
 
 export const TOPIC = 'bench-0';
@@ -30,6 +31,7 @@ export async function listenForOrders(publish) {
     socket.on('error', () => {}); // The client is stopped before the server.
     socket.on('data', (orders) => {
       for (const order of orders) {
+        if (order === ONE) void publish(nextData());
         if (order === BURST) publishBurst(publish, burst);
         if (order === BEHIND) void publishMany(publish).then(() => socket.write('d'));
       }
@@ -48,4 +50,5 @@ function publishBurst(publish, left) {
 async function publishMany(publish) {
   for (let left = behind; left > 0; left -= AT_ONCE)
     await Promise.all(Array.from({ length: Math.min(left, AT_ONCE) }, () => publish(nextData())));
+  await sleep(settleMs); // For rows that do not wait until other processes have the records.
 }

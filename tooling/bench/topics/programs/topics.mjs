@@ -8,9 +8,13 @@ import { PreparedMessage, WebSocketHandler } from '@landspout/websocket';
 import { TopicHandler } from '@landspout/websocket/topics';
 import { LISTEN, ready, settings } from '../../program.mjs';
 import { openBackplane } from './backplane.mjs';
+import { memberNumber } from './members.mjs';
 import { listenForOrders, TOPIC } from './publisher.mjs';
 
-const topics = new Topics({ backplane: await openBackplane() });
+const { backend } = IOLoop.current();
+const backplane = await openBackplane();
+const member = await memberNumber(backend);
+const topics = new Topics({ backplane });
 const topic = topics.topic(TOPIC);
 const connectionOptions = () => ({ pingIntervalMs: 0 });
 /** The frame of the record that is being delivered. */
@@ -73,4 +77,4 @@ class StreamDoor extends TopicRequestHandler {
 const handler = { attach: Attached, websocket: SocketDoor, stream: StreamDoor }[settings.door];
 const server = await new Application([['/live', handler]]).listen(LISTEN);
 const control = await listenForOrders((data) => topic.publish(data));
-ready({ port: Number(new URL(server.url).port), control, backend: IOLoop.current().backend });
+ready({ port: Number(new URL(server.url).port), control, backend, member });
