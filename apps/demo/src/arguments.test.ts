@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, parseCommand } from './arguments.ts';
 
+const REDIS = 'rediss://user:secret@redis.example:6380/1';
+
 describe('parseCommand', () => {
   it.each([
     [[], {}, { port: 8888, host: '127.0.0.1' }],
@@ -12,8 +14,15 @@ describe('parseCommand', () => {
     [['--', '--port', '9000'], {}, { port: 9000, host: '127.0.0.1' }],
     [['--host', '0.0.0.0'], {}, { port: 8888, host: '0.0.0.0' }],
     [['--data', 'kept'], {}, { port: 8888, host: '127.0.0.1', data: 'kept' }],
+    [['--processes', '4'], {}, { port: 8888, host: '127.0.0.1', processes: 4 }],
+    [['--processes=cpus'], {}, { port: 8888, host: '127.0.0.1', processes: 'cpus' }],
+    [['--redis', REDIS], {}, { port: 8888, host: '127.0.0.1', redis: new URL(REDIS) }],
+    [[], { REDIS_URL: REDIS }, { port: 8888, host: '127.0.0.1', redis: new URL(REDIS) }],
+    [[], { REDIS_URL: '' }, { port: 8888, host: '127.0.0.1' }],
+    [['--redis', REDIS], { REDIS_URL: 'x' }, { port: 8888, host: '127.0.0.1', redis: new URL(REDIS) }],
   ])('reads %j with %j as a chat', (args, environment, expected) => {
-    expect(parseCommand(args, environment)).toEqual({ kind: 'chat', data: undefined, ...expected });
+    const defaults = { kind: 'chat', data: undefined, processes: 1, redis: undefined };
+    expect(parseCommand(args, environment)).toEqual({ ...defaults, ...expected });
   });
 
   it.each(['selector', 'fetch'] as const)('reads %s with an address and without', (kind) => {
@@ -43,6 +52,15 @@ describe('parseCommand', () => {
     [['fetch', '--data', 'kept'], /--data/],
     [['--data', ''], /^--data/],
     [['--data'], /--data/],
+    [['fetch', '--redis', REDIS], /--redis/],
+    [['--processes', '0'], /^--processes must be a number from 1 to 1024 or cpus, not "0"/],
+    [['--processes', '1025'], /not "1025"/],
+    [['--processes', 'all'], /not "all"/],
+    [['--processes', ''], /not ""/],
+    [['--redis', 'localhost:6379'], /^--redis must be the address of a Redis server, such as redis:/],
+    [['--redis', 'http://a/'], /^--redis/],
+    [['--redis', 'redis://'], /^--redis/],
+    [['--redis', ''], /^--redis/],
   ])('refuses %j in one line', (args, message) => {
     const parse = () => parseCommand(args, {});
     expect(parse).toThrow(ArgumentError);
@@ -52,5 +70,11 @@ describe('parseCommand', () => {
 
   it('refuses a PORT that is none', () => {
     expect(() => parseCommand([], { PORT: 'http' })).toThrow(/^PORT must be a number/);
+  });
+
+  it('refuses a REDIS_URL that is none, and does not show what may be a password', () => {
+    const parse = () => parseCommand([], { REDIS_URL: 'redis//:secret@a' });
+    expect(parse).toThrow(/^REDIS_URL must be the address/);
+    expect(parse).not.toThrow(/secret/);
   });
 });

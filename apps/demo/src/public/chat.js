@@ -1,9 +1,10 @@
 // The page of a room: connects input, topics and display.
 import { showBeneath } from './beneath.js';
-import { byId, randomKey, store, stored } from './elements.js';
+import { byId, randomKey, store, stored, xsrfToken } from './elements.js';
 import { enableCopying } from './invitation.js';
 import { MessageLog } from './message-log.js';
 import { People } from './people.js';
+import { nameOf, Served } from './served.js';
 import { TopicsClient } from './topics-client.js';
 
 /** @typedef {import('./message-log.js').ChatMessage} ChatMessage */
@@ -36,6 +37,14 @@ const log = new MessageLog({
   empty: byId('empty'),
   jump: /** @type {HTMLButtonElement} */ (byId('jump')),
 });
+
+const served = new Served('messages', (now, before) =>
+  log.mark(
+    now.startedAt === before.startedAt
+      ? `This tab came back by ${nameOf(now)}, and the talk goes on.`
+      : 'The server was restarted, and the talk goes on.',
+  ),
+);
 
 /** Who this tab is, also after a reload; `isInside` if it has not left. @type {(Visitor & { isInside: boolean }) | null} */
 let visitor = /** @type {any} */ (stored(STORE));
@@ -116,7 +125,12 @@ function enter(you) {
   client?.close();
   const { id, pass, name } = you;
   const query = new URLSearchParams({ room: roomId, pass });
-  const topics = new TopicsClient(`/live?${query}`, { onState: (status) => showState(status, name) });
+  const topics = new TopicsClient(`/live?${query}`, {
+    onState: (status) => {
+      served.follow(status);
+      showState(status, name);
+    },
+  });
   client = topics;
   const people = new People({ list: byId('people'), count: byId('count'), alone: byId('alone') }, id, {
     joined: (who) => log.note(`${who} came in`),
@@ -125,9 +139,13 @@ function enter(you) {
   const subscription = topics.subscribe(topic, {
     last: HISTORY,
     onPosition: () => log.expectHistory(),
-    onRecord: (/** @type {ChatMessage} */ message) => said(message, message.from.id === id),
+    onRecord: (/** @type {ChatMessage} */ message, cursor) => {
+      served.record(cursor);
+      said(message, message.from.id === id);
+    },
     // A room in which nothing was said begins anew with each start of the server.
     onGap: ({ reason }) => {
+      served.gap();
       if (log.isEmpty) return;
       log.mark(reason === 'reset' ? 'The room began anew here.' : 'Some messages are no longer kept.');
     },
@@ -140,11 +158,8 @@ function enter(you) {
     },
   });
   for (const link of document.querySelectorAll('.rooms a:not([aria-current])')) countOthers(topics, link);
-  showBeneath(
-    topics,
-    () => subscription.cursor,
-    () => log.mark('The server was restarted, and the talk goes on.'),
-  );
+  served.watch(topics);
+  showBeneath(topics, served, () => subscription.cursor);
   showRoom(true);
   input.focus();
 }
@@ -198,7 +213,9 @@ function showState({ state: now, retryInMs }, name) {
     state.textContent = `You are ${name}`;
   } else if (now === 'waiting' && retryInMs !== undefined) {
     state.dataset.state = 'waiting';
-    state.textContent = 'Connection lost, trying again…';
+    state.textContent = served.isStopping
+      ? 'The server stops. This tab comes back by itself.'
+      : 'Connection lost, trying again…';
   }
 }
 
@@ -224,8 +241,4 @@ function showUnread(count) {
 function keep(who) {
   visitor = who;
   store(STORE, who);
-}
-
-function xsrfToken() {
-  return /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? '';
 }

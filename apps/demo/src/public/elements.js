@@ -28,3 +28,8 @@ export function store(key, value) {
     // The browser stores nothing; the page forgets this on a reload.
   }
 }
+
+/** What the server compares with its cookie, so that no other site can send the request. */
+export function xsrfToken() {
+  return /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? '';
+}

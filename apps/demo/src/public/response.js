@@ -2,10 +2,11 @@
 import { showBeneath } from './beneath.js';
 import { byId, randomKey } from './elements.js';
 import { enableCopying } from './invitation.js';
+import { Served } from './served.js';
 import { TopicsClient } from './topics-client.js';
 import { Tried } from './tried.js';
 
-/** @typedef {{ text: string } | { continued: true }} Piece */
+/** @typedef {{ text: string } | { continuedBy: { task: number | null, pid: number } }} Piece */
 
 /** What has arrived this long after the page has connected was there before. */
 const BEFORE_MS = 300;
@@ -20,7 +21,15 @@ const ENDINGS = {
 
 const article = document.querySelector('article');
 if (article !== null) read(article.dataset.response ?? '');
-else showBeneath(new TopicsClient('/live'));
+else showOnly();
+
+/** Without a response, what runs beneath the page is all there is to show. */
+function showOnly() {
+  const served = new Served('words');
+  const client = new TopicsClient('/live', { onState: (status) => served.follow(status) });
+  served.watch(client);
+  showBeneath(client, served);
+}
 
 /** @param {string} id */
 function read(id) {
@@ -33,21 +42,34 @@ function read(id) {
   let words = 0;
   let isEnded = false;
 
-  const client = new TopicsClient(`/live?tab=${randomKey()}`, { onState: showState });
+  const served = new Served('words', (now, before) =>
+    tried.note(
+      now.startedAt === before.startedAt ? 'kill' : 'restart',
+      now.startedAt === before.startedAt ? 'Another process serves this tab.' : 'The server was restarted.',
+    ),
+  );
+  const client = new TopicsClient(`/live?tab=${randomKey()}`, {
+    onState: (status) => {
+      served.follow(status);
+      showState(status);
+    },
+  });
   const run = client.run(id, {
     onPosition: () => setTimeout(noteBefore, BEFORE_MS),
-    onRecord: (/** @type {Piece} */ piece) => ('text' in piece ? add(piece.text) : markRestart()),
+    onRecord: (/** @type {Piece} */ piece, cursor) => {
+      if (!('text' in piece)) return markContinuation(piece.continuedBy);
+      served.record(cursor);
+      add(piece.text);
+    },
+    onGap: () => served.gap(),
     onEnd: ({ how }) =>
       ended(/** @type {Record<string, string>} */ (ENDINGS)[how] ?? `It has ended: ${how}.`, how),
     onError: () => ended('It is no longer kept.', ''),
   });
   const readers = new Set();
   client.subscribe(`readers:${id}`, { onPresence: showReaders });
-  showBeneath(
-    client,
-    () => run.cursor,
-    () => tried.note('restart', 'The server was restarted.'),
-  );
+  served.watch(client);
+  showBeneath(client, served, () => run.cursor);
   enableCopying();
   state.hidden = false;
   if (isReload()) tried.note('reload', 'The page was reloaded.');
@@ -74,13 +96,12 @@ function read(id) {
     cancel.hidden = false;
   }
 
-  /** Another process has gone on from here. */
-  function markRestart() {
+  /** Another process has gone on from here. @param {{ task: number | null, pid: number }} by */
+  function markContinuation({ task }) {
     const mark = document.createElement('span');
     mark.className = 'mark';
-    mark.textContent = 'the server was restarted here';
+    mark.textContent = task === null ? 'the server was restarted here' : `process ${task + 1} goes on here`;
     (paragraph ?? text).append(mark, ' ');
-    tried.note('restart', 'The server was restarted, and the text goes on.');
   }
 
   function noteBefore() {
@@ -106,7 +127,9 @@ function read(id) {
       if (words > 0 && !isEnded) running();
     } else if (now === 'waiting' && retryInMs !== undefined) {
       state.dataset.state = 'waiting';
-      state.textContent = 'The server does not respond. This page tries again by itself.';
+      state.textContent = served.isStopping
+        ? 'The server stops. This tab comes back by itself.'
+        : 'The server does not respond. This page tries again by itself.';
       if (!isEnded) byId('progress').textContent = 'It waits for the server.';
     }
   }

@@ -23,7 +23,8 @@ export class ResponseHandler extends RequestHandler {
     const id = this.getQueryArgument('id', undefined);
     const question = id === undefined ? undefined : await questionOf(this.#site.runs, id);
     if (id !== undefined && question === undefined) this.setStatus(404);
-    await this.render(responsePage({ id, question, xsrf: this.xsrfFormHtml() }));
+    const { mayKill } = this.#site.process.facts;
+    await this.render(responsePage({ id, question, xsrf: this.xsrfFormHtml(), mayKill }));
   }
 
   override async post(): Promise<void> {

@@ -6,6 +6,8 @@ const SOURCES = ['public/response.js', 'response/responses.ts', 'site/live-handl
 const SUGGESTION = 'What is a landspout?';
 
 interface ResponsePage {
+  /** Whether the page can kill the process that serves it. */
+  readonly mayKill: boolean;
   /** Undefined for the form alone. */
   readonly id: string | undefined;
   /** Undefined if there is no response with the id. */
@@ -14,7 +16,7 @@ interface ResponsePage {
   readonly xsrf: Html;
 }
 
-export function responsePage({ id, question, xsrf }: ResponsePage): Html {
+export function responsePage({ id, question, xsrf, mayKill }: ResponsePage): Html {
   const isThere = id !== undefined && question !== undefined;
   return layout({
     title: `${question?.text ?? 'A long response'} – Landspout`,
@@ -23,7 +25,7 @@ export function responsePage({ id, question, xsrf }: ResponsePage): Html {
     bar: html`<p id="state" class="state" role="status" data-state="connecting" hidden>Connecting…</p>`,
     body: html`
     <main class="sheet">
-      ${isThere ? response(id, question) : introduction(id !== undefined)}
+      ${isThere ? response(id, question, mayKill) : introduction(id !== undefined)}
       ${form(question, xsrf)}
       ${beneath(SOURCES)}
       <noscript><p class="problem">This page needs JavaScript to show the response.</p></noscript>
@@ -42,7 +44,7 @@ function introduction(isGone: boolean): Html {
       </p>`;
 }
 
-function response(id: string, { text }: Question): Html {
+function response(id: string, { text }: Question, mayKill: boolean): Html {
   const address = `/response?id=${id}`;
   return html`
       <article class="response" data-response="${id}" aria-labelledby="question">
@@ -63,6 +65,7 @@ function response(id: string, { text }: Question): Html {
           ${attempt('reload', 'Reload this page', 'the text is there again, and goes on.')}
           ${attempt('tab', 'Open it in a second tab', 'both show the same text, and the words arrive at the same time.')}
           ${attempt('restart', 'Stop the server and start it again', 'press Ctrl-C in its terminal, and run the same command. The pages reconnect by themselves, and the text goes on where it was.')}
+          ${mayKill && attempt('kill', 'Kill the process that serves this page', 'its button is at the end, beneath this page. Another process takes the page over, and goes on with the text if it was written by the one that is gone.')}
           ${attempt('cancel', 'Cancel it', 'it ends here and in all other tabs.')}
         </ul>
         ${invitation(address, 'Open a second tab')}

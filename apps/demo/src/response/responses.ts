@@ -7,8 +7,14 @@ import { madeUpText } from './made-up-text.ts';
 export const SPEEDS = { slow: 300, medium: 150, fast: 10 } as const;
 export type Speed = keyof typeof SPEEDS;
 
-/** A record of a response: a piece of its text, or a note that another process goes on from here. */
-export type Piece = { readonly text: string } | { readonly continued: true };
+/** A record of a response: a piece of its text, or a note that another process goes on from here, and which. */
+export type Piece = { readonly text: string } | { readonly continuedBy: Continuer };
+
+/** The process that goes on with a response. */
+export interface Continuer {
+  readonly task: number | null;
+  readonly pid: number;
+}
 
 /** What was asked. */
 export interface Question {
@@ -23,6 +29,8 @@ const MAX_RESPONSES = 100;
 /** Restarts that a response survives. */
 const MAX_ATTEMPTS = 1_000;
 const MAX_DURATION_MS = 10 * 60_000;
+/** How long a process may be silent before another one goes on. Shorter than the default, because people wait for it. */
+const LEASE_MS = 5_000;
 /** All responses have the same: a visitor who has the address of a response may read and cancel it. */
 const OWNER = 'a visitor';
 
@@ -38,13 +46,18 @@ export function isReadersTopic(topic: string): boolean {
   return topic.startsWith(READERS_PREFIX) && isResponseId(topic.slice(READERS_PREFIX.length));
 }
 
-/** The runs of the responses. Those that an earlier process has left unfinished go on at once. */
-export function openResponses(backplane: Backplane): Runs {
-  const limits = { maxRuns: MAX_RESPONSES, maxAttempts: MAX_ATTEMPTS, maxDurationMs: MAX_DURATION_MS };
+/** The runs of the responses. Those that another process has left unfinished go on soon. */
+export function openResponses(backplane: Backplane, { task, pid }: Continuer): Runs {
+  const limits = {
+    maxRuns: MAX_RESPONSES,
+    maxAttempts: MAX_ATTEMPTS,
+    maxDurationMs: MAX_DURATION_MS,
+    leaseMs: LEASE_MS,
+  };
   const runs: Runs = new Runs({
     backplane,
     ...limits,
-    onInterrupted: () => (run) => continueResponse(runs, run as Run<Piece>),
+    onInterrupted: () => (run) => continueResponse(runs, run as Run<Piece>, { task, pid }),
   });
   return runs;
 }
@@ -77,10 +90,10 @@ async function write(run: Run<Piece>, pieces: readonly string[]): Promise<void> 
 }
 
 /** A model would be given the text so far, and asked to go on; here, as many pieces are left out as were written. */
-async function continueResponse(runs: Runs, run: Run<Piece>): Promise<void> {
+async function continueResponse(runs: Runs, run: Run<Piece>, continuedBy: Continuer): Promise<void> {
   const { text } = run.input as Question;
   const written = await countWritten(runs, run);
-  await run.write({ continued: true });
+  await run.write({ continuedBy });
   await write(run, madeUpText(text).slice(written));
 }
 

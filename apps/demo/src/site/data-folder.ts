@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { lstat, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -14,29 +15,43 @@ export interface DataFolder {
   readonly journal: string;
   /** Signs the passes of visitors. Made once, so that passes are valid after a restart. */
   readonly secret: string;
-  /** Removes the folder if no later process could find it. */
-  dispose(): Promise<void>;
+  /** Removes the folder if no later process could find it. Can be called when the process exits. */
+  dispose(): void;
+}
+
+/** What chooses the folder. */
+export interface DataFolderOptions {
+  /** Chosen by the user. */
+  readonly data: string | undefined;
+  readonly port: number;
+  readonly redis?: URL | undefined;
 }
 
 /**
- * Opens the folder; makes it if there is none.
- *
- * @param given - chosen by the user. Default: a folder of this user and this port in the system's folder for temporary
- *   files, so that a restart finds it and two demos do not share one; for port 0, a new one.
+ * Opens the folder; makes it if there is none. The default is one of this user in the system's folder for temporary
+ * files: for a port, so that a restart finds it and two demos do not share one, and a new one for port 0; for a Redis
+ * server, so that all demos which share rooms also share passes.
  */
-export async function openDataFolder(given: string | undefined, port: number): Promise<DataFolder> {
-  const isNew = given === undefined && port === 0;
-  const path = isNew ? await mkdtemp(join(tmpdir(), 'landspout-demo-')) : (given ?? defaultFolder(port));
+export async function openDataFolder({ data, port, redis }: DataFolderOptions): Promise<DataFolder> {
+  const isNew = data === undefined && port === 0 && redis === undefined;
+  const path = isNew
+    ? await mkdtemp(join(tmpdir(), 'landspout-demo-'))
+    : (data ?? defaultFolder(redis === undefined ? `${port}` : nameOf(redis)));
   await mkdir(path, { recursive: true, mode: FOLDER_MODE });
-  if (given === undefined) await requireOwn(path);
-  const dispose = async () => {
-    if (isNew) await rm(path, { recursive: true, force: true });
+  if (data === undefined) await requireOwn(path);
+  const dispose = () => {
+    if (isNew) rmSync(path, { recursive: true, force: true });
   };
   return { path, journal: join(path, 'journal'), secret: await openSecret(join(path, 'secret')), dispose };
 }
 
-function defaultFolder(port: number): string {
-  return join(tmpdir(), `landspout-demo-${process.getuid?.()}-${port}`);
+function defaultFolder(purpose: string): string {
+  return join(tmpdir(), `landspout-demo-${process.getuid?.()}-${purpose}`);
+}
+
+/** A name for the folder of a Redis server, without its password. */
+function nameOf({ host, pathname }: URL): string {
+  return `redis-${encodeURIComponent(host + pathname)}`;
 }
 
 /** Other users of the machine can make folders in the system's folder too, and must not choose our secret. */

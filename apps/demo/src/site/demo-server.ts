@@ -1,22 +1,26 @@
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { Application, type HTTPServer, IOLoop, rateLimit, route, securityHeaders } from 'landspout';
-import { JournalBackplane, Topics } from 'landspout/topics';
+import { Application, HTTPServer, rateLimit, route, securityHeaders } from 'landspout';
+import { Topics } from 'landspout/topics';
 import { ChatPageHandler } from '../chat/chat-page.ts';
 import { ROOM_TOPICS } from '../chat/rooms.ts';
 import { Visitors, VisitorsHandler } from '../chat/visitors.ts';
 import { ResponseHandler } from '../response/response-handler.ts';
 import { openResponses } from '../response/responses.ts';
-import { type DataFolder, openDataFolder } from './data-folder.ts';
-import { LiveHandler, MAX_MESSAGE_BYTES } from './live-handler.ts';
+import { type Backplanes, describeBackplane, openBackplanes } from './backplanes.ts';
+import { serveAsChild } from './child.ts';
+import type { DataFolder } from './data-folder.ts';
+import { type DemoOptions, DRAIN_MS, hasParent, mayKill, STOP } from './demo-options.ts';
+import { KillHandler } from './kill-handler.ts';
+import { LiveHandler, MAX_MESSAGE_BYTES, TABS_TOPIC } from './live-handler.ts';
+import { OwnProcess } from './own-process.ts';
 import type { Site } from './site.ts';
 import { AssetHandler, SourceHandler, SourceListHandler, sourceFiles } from './static-handlers.ts';
-import { STATUS_TOPIC, type Status, StatusBoard } from './status-board.ts';
 
 /** The build copies the files of the pages next to the program, which is in `dist`. */
 const PUBLIC = fileURLToPath(new URL('./public/', import.meta.url));
 const SOURCE = fileURLToPath(new URL('../src/', import.meta.url));
 
-const DRAIN_MS = 1_000;
 /** Messages kept for those who come later. */
 const HISTORY = 500;
 /** Less than the default, so that a person who closes the page soon leaves the list; a reload takes less time. */
@@ -36,64 +40,89 @@ const CONTENT_SECURITY_POLICY = [
   "form-action 'self'",
 ].join('; ');
 
-/** Where the demo runs. */
-export interface DemoOptions {
-  /** 0: the system chooses a port. */
-  readonly port: number;
-  readonly host: string;
-  /** The folder for what outlives a restart; see {@link openDataFolder}. */
-  readonly data: string | undefined;
-}
-
 /** A running demo. */
 export interface DemoServer {
-  /** The URLs to open. */
-  readonly chat: string;
-  readonly response: string;
-  /** The folder in which messages and responses are kept. */
-  readonly data: string;
-  /** Closes all pages and the server. Takes little more than a second, whatever the pages do. */
+  /** The URL of the server, without a slash at the end. */
+  readonly url: string;
+  /** Open connections. */
+  readonly connections: number;
+  /** Closes all pages and the server. Takes {@link DRAIN_MS} and the time to close files at most. */
   stop(): Promise<void>;
 }
 
-/** Starts the demo. @throws SystemError such as `EADDRINUSE`, or an error of the folder. */
-export async function startDemo({ port, host, data }: DemoOptions): Promise<DemoServer> {
-  const folder = await openDataFolder(data, port);
-  const backplane = await JournalBackplane.open({ folder: folder.journal });
-  const site = openSite(backplane, folder);
-  const app = new Application(await routesOf(site), {
-    xsrfCookies: true,
-    middleware: [securityHeaders({ contentSecurityPolicy: CONTENT_SECURITY_POLICY, frameAncestors: 'none' })],
-  });
+/**
+ * Starts the demo in this process: the only one, or a child of `superviseDemo`, which stops by itself at a signal.
+ *
+ * @throws SystemError such as `EADDRINUSE`; an error of the folder or of the backplane.
+ */
+export async function startDemo(options: DemoOptions, folder: DataFolder): Promise<DemoServer> {
+  const backplanes = await openBackplanes(options, folder);
+  const site = openSite(options, backplanes, folder);
+  const server = new HTTPServer(await applicationOf(options, site), { maxBodyBytes: MAX_MESSAGE_BYTES });
   const close = async () => {
-    await Promise.all([site.topics.close(), site.passing.close()]);
-    // The runs are not closed, which would end them: those that are not finished go on in the next process.
-    await backplane.close();
-    await folder.dispose();
+    // Unfinished responses go on in another process, or in the next one.
+    await Promise.all([
+      site.topics.close(),
+      site.passing.close(),
+      site.process.topics.close(),
+      site.runs.close(),
+    ]);
+    await backplanes.close();
   };
+  const stopped = once(server.stopping, 'abort').then(async () => {
+    site.process.stopping();
+    void site.runs.drain({ drainMs: DRAIN_MS });
+    await server.stop();
+    await server.closeAll();
+    await close();
+  });
   try {
-    const server = await app.listen({ port, host, maxBodyBytes: MAX_MESSAGE_BYTES });
-    const { url } = server;
-    const stop = () => stopServer(server).then(close);
-    return { chat: `${url}/`, response: `${url}/response`, data: folder.path, stop };
+    if (hasParent(options)) await serveAsChild(server, options);
+    else await server.listen({ port: options.port, host: options.host });
   } catch (error) {
     await close();
     throw error;
   }
+  const stop = async () => {
+    await server.stop(STOP);
+    await stopped;
+  };
+  return {
+    url: server.url,
+    get connections() {
+      return server.openConnections;
+    },
+    stop,
+  };
 }
 
-function openSite(backplane: JournalBackplane, { secret }: DataFolder): Site {
+function openSite(options: DemoOptions, { kept, passing }: Backplanes, { secret }: DataFolder): Site {
   const topics = new Topics({
-    backplane,
+    backplane: kept,
     configure: { [ROOM_TOPICS]: { maxRecords: HISTORY, leaveDelayMs: LEAVE_DELAY_MS } },
   });
-  const passing = new Topics({ maxRecords: 1, leaveDelayMs: LEAVE_DELAY_MS });
-  const status = new StatusBoard(passing.topic<Status>(STATUS_TOPIC), IOLoop.current().backend);
-  const visitors = new Visitors(topics, secret);
-  return { topics, passing, runs: openResponses(backplane), visitors, status };
+  const own = new OwnProcess(options, describeBackplane(options));
+  return {
+    topics,
+    passing: new Topics({
+      backplane: passing,
+      leaveDelayMs: LEAVE_DELAY_MS,
+      configure: { [TABS_TOPIC]: { leaveDelayMs: 0 } },
+    }),
+    runs: openResponses(kept, own.facts),
+    visitors: new Visitors(topics, secret),
+    process: own,
+  };
 }
 
-async function routesOf(site: Site) {
+async function applicationOf(options: DemoOptions, site: Site): Promise<Application> {
+  return new Application(await routesOf(options, site), {
+    xsrfCookies: true,
+    middleware: [securityHeaders({ contentSecurityPolicy: CONTENT_SECURITY_POLICY, frameAncestors: 'none' })],
+  });
+}
+
+async function routesOf(options: DemoOptions, site: Site) {
   // More than a person needs.
   const middleware = [rateLimit({ limit: 60 })];
   return [
@@ -101,13 +130,9 @@ async function routesOf(site: Site) {
     route('/visitors', VisitorsHandler, { visitors: site.visitors }, { middleware }),
     route('/response', ResponseHandler, { site }),
     route('/live', LiveHandler, { site }),
+    ...(mayKill(options) ? [route('/kill', KillHandler, {}, { middleware })] : []),
     route('/static/*path', AssetHandler, { path: PUBLIC }),
     route('/source/', SourceListHandler, { files: await sourceFiles(SOURCE) }),
     route('/source/*path', SourceHandler, { path: SOURCE }),
   ];
-}
-
-async function stopServer(server: HTTPServer): Promise<void> {
-  await server.stop({ drainMs: DRAIN_MS });
-  await server.closeAll();
 }

@@ -12,7 +12,7 @@ export interface Layout {
   readonly body: Html;
 }
 
-/** The part that all pages have: head, bar with the links between the pages, and icon. */
+/** The part that all pages have: head, bar with the links between the pages, icon, and the line about the process. */
 export function layout({ title, script, current, bar, body }: Layout): Html {
   const link = (page: Layout['current'], href: string, text: string) =>
     html`<a href="${href}" aria-current=${page === current && 'page'}>${text}</a>`;
@@ -35,6 +35,7 @@ export function layout({ title, script, current, bar, body }: Layout): Html {
       ${bar}
     </header>
     ${body}
+    <footer id="served" class="served" hidden></footer>
   </body>
 </html>
 `;
@@ -51,7 +52,7 @@ export function invitation(href: string, text: string): Html {
     </div>`;
 }
 
-/** What runs beneath the page, filled in by `beneath.js`. @param sources - paths below `src`. */
+/** What runs beneath the page, filled in by `beneath.js` and `served.js`. @param sources - paths below `src`. */
 export function beneath(sources: readonly string[]): Html {
   const fact = (name: string, label: string, title: string) =>
     html`<div title="${title}"><dt>${label}</dt><dd data-fact="${name}">–</dd></div>`;
@@ -61,11 +62,13 @@ export function beneath(sources: readonly string[]): Html {
       <dl>
         ${fact('transport', 'Connected by', 'How new lines reach this page')}
         ${fact('roundTrip', 'Round trip', 'To the server and back')}
-        ${fact('connections', 'Connections', 'WebSockets that are open to the server, from all pages')}
+        ${fact('tabs', 'Tabs', 'Pages that are connected to any process')}
         ${fact('backend', 'Backend', 'Native: epoll and sockets of its own. Portable: those of Node')}
         ${fact('cursor', 'Cursor', 'The position up to which this page has read; it goes on from here after a loss')}
-        ${fact('startedAt', 'Server start', 'When the process of the server was started')}
+        ${fact('startedAt', 'Server start', 'When the server was started, with all of its processes')}
       </dl>
+      <button id="kill" class="quiet" type="button" hidden>Kill this process</button>
+      <p id="survival" role="status"></p>
       <p>Source: ${sources.map((path) => html`<a href="/source/${path}" target="_blank" rel="noopener">${path.split('/').at(-1)}</a> `)}<a href="/source/">all files</a></p>
     </details>`;
 }

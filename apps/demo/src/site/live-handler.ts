@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { WebSocketOptions } from 'landspout';
 import type { Runs, Topics } from 'landspout/topics';
 import { TopicDoor } from 'landspout/web/topics';
@@ -11,19 +12,21 @@ import { messageSchema } from '../chat/messages.ts';
 import { isRoomTopic, roomTopic } from '../chat/rooms.ts';
 import type { Visitor } from '../chat/visitors.ts';
 import { isReadersTopic, isResponseId } from '../response/responses.ts';
+import { PROCESS_TOPIC } from './own-process.ts';
 import type { Site } from './site.ts';
-import { STATUS_TOPIC } from './status-board.ts';
 
 /** A person writes no faster; a burst is for those who send many short lines. */
 const PUBLISHES = { publishesPerSecond: 2, publishBurst: 10 } as const;
 /** 2,000 characters may take 12,000 bytes as JSON escapes. */
 export const MAX_MESSAGE_BYTES = 16 * 1024;
-/** A page of the chat has four: three rooms and the status. */
+/** A page of the chat has five: three rooms, the tabs and the process. */
 const MAX_SUBSCRIPTIONS = 8;
+/** Whose members are the connections of all tabs. It has no records. */
+export const TABS_TOPIC = 'tabs';
 const TAB = /^[0-9a-f]{32}$/;
 
 /**
- * Everything that is live: rooms, responses and the status of the server, over WebSocket, event streams and long polls.
+ * Everything that is live: rooms, responses and what runs beneath the page, over WebSocket, event streams and long polls.
  * The query says whose page it is: `pass` and `room` in the chat, `tab` for a reader of a response.
  */
 export class LiveHandler extends TopicHandler<'/live'> {
@@ -55,11 +58,13 @@ export class LiveHandler extends TopicHandler<'/live'> {
         return this.#visitor !== undefined && topic === this.#room && isRoomTopic(topic);
       default:
         if (isRoomTopic(topic)) return this.#visitor !== undefined;
-        return topic === STATUS_TOPIC ? action === 'subscribe' : isReadersTopic(topic);
+        if (topic === PROCESS_TOPIC) return action === 'subscribe';
+        return topic === TABS_TOPIC || isReadersTopic(topic);
     }
   }
 
   override topic(name: string): ReturnType<TopicHandler['topic']> {
+    if (name === PROCESS_TOPIC) return this.#site.process.topic;
     if (!isRoomTopic(name)) return this.#site.passing.topic(name);
     if (this.#visitor === undefined) return this.topics.topic(name);
     return this.topics.topic(name, { schema: messageSchema(this.#visitor) });
@@ -69,6 +74,7 @@ export class LiveHandler extends TopicHandler<'/live'> {
     if (topic === this.#room && this.#visitor !== undefined) {
       return { member: this.#visitor.id, meta: { name: this.#visitor.name } };
     }
+    if (topic === TABS_TOPIC) return { member: randomUUID(), meta: { process: this.#site.process.facts.id } };
     return isReadersTopic(topic) && this.#tab !== undefined ? { member: this.#tab } : undefined;
   }
 
@@ -81,10 +87,6 @@ export class LiveHandler extends TopicHandler<'/live'> {
   }
 
   override onOpen(): void {
-    this.#site.status.connectionOpened();
-  }
-
-  override onClose(): void {
-    this.#site.status.connectionClosed();
+    this.#site.process.announce();
   }
 }
