@@ -64,8 +64,8 @@ async function runAlone(
   await signal;
   setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
   const countdown = new Countdown({ drainMs: DRAIN_MS, count: () => demo.connections });
+  process.on('exit', () => countdown.end());
   await demo.stop();
-  countdown.end();
 }
 
 function print({ url, backend, reason }: DemoPlace, options: DemoOptions, folder: DataFolder): void {

@@ -168,9 +168,13 @@ describe('the chat in Chromium', { timeout: CHROMIUM_LIMIT_MS }, () => {
     await page.getByText('Beneath this page').click();
     const fact = (one: string) => page.locator(`[data-fact="${one}"]`);
     await expect.poll(() => fact('transport').textContent(), EVENTUALLY).toBe('WebSocket');
-    await expect.poll(() => fact('connections').textContent(), EVENTUALLY).toBe('2');
+    await expect.poll(() => fact('tabs').textContent(), EVENTUALLY).toBe('2');
     await expect.poll(() => fact('roundTrip').textContent(), EVENTUALLY).toMatch(/^\d+\.\d ms$/);
     expect(await fact('cursor').textContent()).toMatch(/^[\w.-]+$/);
+    expect(await page.locator('#served').textContent()).toMatch(
+      /^Served by process \d+, the only one · backplane: journal$/,
+    );
+    expect(await page.getByRole('button', { name: 'Kill this process' }).count()).toBe(0);
     expect(await fact('backend').textContent()).toBe(process.env.LANDSPOUT_BACKEND ?? 'native');
     for (const screen of SCREENS) {
       await useScreen(page, screen);

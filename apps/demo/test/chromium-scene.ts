@@ -12,8 +12,12 @@ export interface Scene {
   readonly site: DemoSite;
 }
 
-/** Sets up a scene for each test of a `describe`, which fails if something goes wrong in a tab. */
-export function setUpScene(): Scene {
+/**
+ * Sets up a scene for each test of a `describe`, which fails if something goes wrong in a tab.
+ *
+ * @param args - of the demo, such as `--processes 3`.
+ */
+export function setUpScene(...args: readonly string[]): Scene {
   let browser: DemoBrowser;
   let site: DemoSite;
   beforeAll(async () => {
@@ -21,7 +25,7 @@ export function setUpScene(): Scene {
   });
   afterAll(() => browser?.[Symbol.asyncDispose]());
   beforeEach(async () => {
-    site = await DemoSite.start();
+    site = await DemoSite.start(...args);
   });
   afterEach(async () => {
     const problems = await browser.finish();

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('../../examples/dist/', import.meta.url));
 
 /** The built script of a program of apps/examples. */
@@ -82,9 +82,22 @@ export class DemoProcess {
     return this.#ending;
   }
 
-  /** Kills the process; for the end of a test. */
+  /** Whether the process or one of its children is left. */
+  get hasGroup(): boolean {
+    try {
+      return process.kill(-(this.#child.pid as number), 0);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Kills the process and its children; for the end of a test. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGKILL');
+    try {
+      process.kill(-(this.#child.pid as number), 'SIGKILL');
+    } catch {
+      // None is left.
+    }
     await this.#ending;
   }
 
@@ -109,7 +122,15 @@ export async function runExample(
   return await program.ending();
 }
 
-/** Starts the demo with a folder for its data, on a free port unless one is given. */
-export function startDemo(data: string, port = '0'): DemoProcess {
-  return new DemoProcess(['--data', data], { PORT: port });
+/** How a test starts the demo. */
+export interface DemoStart {
+  /** Default: a free one. */
+  readonly port?: string;
+  /** Further arguments, such as `--processes 3`. */
+  readonly args?: readonly string[];
+}
+
+/** Starts the demo with a folder for its data. */
+export function startDemo(data: string, { port = '0', args = [] }: DemoStart = {}): DemoProcess {
+  return new DemoProcess(['--data', data, ...args], { PORT: port, REDIS_URL: '' });
 }

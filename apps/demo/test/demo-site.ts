@@ -7,18 +7,21 @@ import { type DemoProcess, startDemo } from './demo-process.ts';
 export class DemoSite implements AsyncDisposable {
   readonly origin: string;
   readonly #data: string;
+  readonly #args: readonly string[];
   #process: DemoProcess;
 
-  private constructor(process: DemoProcess, data: string, origin: string) {
+  private constructor(process: DemoProcess, data: string, args: readonly string[], origin: string) {
     this.#process = process;
     this.#data = data;
+    this.#args = args;
     this.origin = origin;
   }
 
-  static async start(): Promise<DemoSite> {
+  /** @param args - such as `--processes 3`. */
+  static async start(...args: readonly string[]): Promise<DemoSite> {
     const data = mkdtempSync(join(tmpdir(), 'landspout-demo-test-'));
-    const process = startDemo(data);
-    return new DemoSite(process, data, new URL(await process.address()).origin);
+    const process = startDemo(data, { args });
+    return new DemoSite(process, data, args, new URL(await process.address()).origin);
   }
 
   /** The address of the door for WebSockets. @param query - without the question mark. */
@@ -30,13 +33,18 @@ export class DemoSite implements AsyncDisposable {
     return this.#process.stdout;
   }
 
+  /** Sends a signal, and waits for nothing. */
+  signal(name: NodeJS.Signals): void {
+    void this.#process.signal(name);
+  }
+
   /** Ends the process. @returns what it has printed to standard error. */
   async stop(signal: NodeJS.Signals): Promise<string> {
     return (await this.#process.signal(signal)).stderr;
   }
 
   async startAgain(): Promise<void> {
-    this.#process = startDemo(this.#data, new URL(this.origin).port);
+    this.#process = startDemo(this.#data, { port: new URL(this.origin).port, args: this.#args });
     await this.#process.address();
   }
 

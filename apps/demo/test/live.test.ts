@@ -67,7 +67,7 @@ describe('the door of the demo', () => {
       await expect(client.publish(LOBBY, { text: 'hello', key: 'k' })).rejects.toThrow();
     }
     using client = clientOf(site, { room: 'lobby', pass });
-    for (const topic of ['room:kitchen', 'room:attic', 'status', 'anything']) {
+    for (const topic of ['room:kitchen', 'room:attic', 'process', 'tabs', 'anything']) {
       await expect(client.publish(topic, { text: 'hello', key: 'k' }), topic).rejects.toThrow();
     }
     const attic = new Promise((_, onError) => client.subscribe('room:attic', { onError }));

@@ -62,13 +62,16 @@ describe('a response in Chromium', { timeout: CHROMIUM_LIMIT_MS }, () => {
     expect(await words(page)).toEqual(text);
   });
 
-  it.each(['SIGTERM', 'SIGKILL'] as const)(
+  it.each([
+    ['SIGTERM', 'The server stops. This tab comes back by itself.'],
+    ['SIGKILL', 'The server does not respond'],
+  ] as const)(
     'goes on to its end after the server was stopped by %s and started again: no word is lost or doubled',
-    async (signal) => {
+    async (signal, notice) => {
       const page = await start('in a hurry');
       await expect.poll(() => counted(page), EVENTUALLY).toBeGreaterThan(20);
       const errors = await scene.site.stop(signal);
-      await page.getByText('The server does not respond').waitFor();
+      await page.locator('#state').getByText(notice).waitFor();
       await picture(page, `response-waiting-${signal}`, DESKTOP);
       await scene.site.startAgain();
       await page.getByText('It is finished.').waitFor();

@@ -14,7 +14,8 @@ export interface Backplanes {
 
 /** Opens the backplanes: in the parent, in each of its children, or in the only process. */
 export async function openBackplanes(_options: DemoOptions, folder: DataFolder): Promise<Backplanes> {
-  const kept = taskId() !== undefined ? new MemoryBackplane() : await JournalBackplane.open({ folder: folder.journal });
+  const kept =
+    taskId() !== undefined ? new MemoryBackplane() : await JournalBackplane.open({ folder: folder.journal });
   const passing = new MemoryBackplane();
   const close = async () => {
     await Promise.all([kept.close(), passing.close()]);
@@ -25,5 +26,5 @@ export async function openBackplanes(_options: DemoOptions, folder: DataFolder):
 /** Describes the backplanes for a person. */
 export function describeBackplane(options: DemoOptions): string {
   if (options.redis !== undefined) return 'Redis';
-  return hasParent(options) ? 'processes, with the journal of their parent' : 'journal';
+  return hasParent(options) ? 'processes, with a journal' : 'journal';
 }
