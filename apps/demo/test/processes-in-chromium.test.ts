@@ -47,9 +47,7 @@ describe('a demo of three processes in Chromium', { timeout: CHROMIUM_LIMIT_MS }
     await expect
       .poll(() => tabs.textContent(), EVENTUALLY)
       .toMatch(new RegExp(`^${pages.length}, \\d of them at this`));
-    expect(await page.locator('#served').textContent()).toMatch(
-      /backplane: processes, with a journal$/,
-    );
+    expect(await page.locator('#served').textContent()).toMatch(/backplane: processes, with a journal$/);
   });
 
   it('brings a tab back whose process it has killed, by another one, while lines are written', async () => {
@@ -92,7 +90,10 @@ describe('a demo of three processes in Chromium', { timeout: CHROMIUM_LIMIT_MS }
     for (const tab of pages) await expect.poll(() => texts(tab), EVENTUALLY).toEqual(['before']);
     const stopped = scene.site.stop('SIGINT');
     await page.locator('#served').getByText('This tab comes back by itself.').waitFor();
-    await page.locator('#state').getByText('The server stops.').waitFor();
+    await page
+      .locator('#state')
+      .getByText(/^Process \d stops/)
+      .waitFor();
     await picture(page, 'chat-stopping', DESKTOP);
     expect(await stopped).toBe('');
     expect(scene.site.output).toMatch(/stopping: \d+ connections left, at most 8 s/);

@@ -213,9 +213,7 @@ function showState({ state: now, retryInMs }, name) {
     state.textContent = `You are ${name}`;
   } else if (now === 'waiting' && retryInMs !== undefined) {
     state.dataset.state = 'waiting';
-    state.textContent = served.isStopping
-      ? 'The server stops. This tab comes back by itself.'
-      : 'Connection lost, trying again…';
+    state.textContent = served.notice ?? 'Connection lost, trying again…';
   }
 }
 

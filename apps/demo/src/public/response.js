@@ -127,9 +127,7 @@ function read(id) {
       if (words > 0 && !isEnded) running();
     } else if (now === 'waiting' && retryInMs !== undefined) {
       state.dataset.state = 'waiting';
-      state.textContent = served.isStopping
-        ? 'The server stops. This tab comes back by itself.'
-        : 'The server does not respond. This page tries again by itself.';
+      state.textContent = served.notice ?? 'The server does not respond. This page tries again by itself.';
       if (!isEnded) byId('progress').textContent = 'It waits for the server.';
     }
   }

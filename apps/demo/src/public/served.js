@@ -38,9 +38,9 @@ export class Served {
     return this.#facts;
   }
 
-  /** Whether the process has announced that it stops. */
-  get isStopping() {
-    return this.#facts?.isStopping === true;
+  /** What the process has announced, if it stops. */
+  get notice() {
+    return this.#facts?.isStopping ? announceStop(this.#facts) : undefined;
   }
 
   /** Counts from now on. @param {TopicsClient} client */
@@ -75,10 +75,10 @@ export class Served {
 
   #lost() {
     if (this.#facts === undefined || this.#gone !== undefined) return;
-    const how = this.#isKilling ? 'was killed' : this.isStopping ? 'was stopped' : 'was lost';
+    const how = this.#isKilling ? 'was killed' : this.notice === undefined ? 'was lost' : 'was stopped';
     this.#gone = { facts: this.#facts, how, at: performance.now() };
     this.#restart();
-    if (!this.isStopping) this.#footer.textContent = 'No process serves this tab at the moment.';
+    this.#footer.textContent = this.notice ?? 'No process serves this tab at the moment.';
   }
 
   /** The page itself has closed the connection. */
@@ -95,7 +95,7 @@ export class Served {
     const before = this.#facts;
     this.#facts = facts;
     this.#footer.hidden = false;
-    this.#footer.textContent = facts.isStopping ? announceStop(facts) : describe(facts);
+    this.#footer.textContent = this.notice ?? describe(facts);
     this.#button.hidden = !facts.mayKill;
     if (this.#gone !== undefined) this.#cameBack(facts, this.#gone);
     if (before !== undefined && before.id !== facts.id) this.#onMoved?.(facts, before);
@@ -152,7 +152,8 @@ function describe({ task, pid, processes, backplane }) {
     task === null
       ? `Served by process ${pid}, the only one`
       : `Served by process ${task + 1} of ${processes} (task ${task}, pid ${pid})`;
-  return `${served} · backplane: ${backplane}`;
+  // A line may break after the dot, not before it.
+  return `${served}\u00a0· backplane: ${backplane}`;
 }
 
 /** @param {Facts} facts */
