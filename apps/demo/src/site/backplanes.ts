@@ -1,7 +1,10 @@
-import { taskId } from 'landspout';
-import { type Backplane, JournalBackplane, MemoryBackplane } from 'landspout/topics';
+import { RedisBackplane } from '@landspout/topics-redis';
+import { type Backplane, ProcessesBackplane } from 'landspout/topics';
 import type { DataFolder } from './data-folder.ts';
 import { type DemoOptions, hasParent } from './demo-options.ts';
+
+/** Of the names of all keys in Redis. */
+const REDIS_PREFIX = 'landspout-demo';
 
 /** Where everything is kept that the processes of the demo share. */
 export interface Backplanes {
@@ -13,10 +16,14 @@ export interface Backplanes {
 }
 
 /** Opens the backplanes: in the parent, in each of its children, or in the only process. */
-export async function openBackplanes(_options: DemoOptions, folder: DataFolder): Promise<Backplanes> {
-  const kept =
-    taskId() !== undefined ? new MemoryBackplane() : await JournalBackplane.open({ folder: folder.journal });
-  const passing = new MemoryBackplane();
+export async function openBackplanes({ redis }: DemoOptions, { journal }: DataFolder): Promise<Backplanes> {
+  if (redis !== undefined) {
+    const backplane = await RedisBackplane.connect({ url: redis.href, prefix: REDIS_PREFIX });
+    return { kept: backplane, passing: backplane, close: () => backplane.close() };
+  }
+  // Children have no journal of their own: they use that of their parent.
+  const kept = await ProcessesBackplane.open({ name: 'kept', journal: { folder: journal } });
+  const passing = await ProcessesBackplane.open({ name: 'passing' });
   const close = async () => {
     await Promise.all([kept.close(), passing.close()]);
   };

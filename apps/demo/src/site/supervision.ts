@@ -24,7 +24,8 @@ export interface DemoPlace {
 }
 
 /**
- * Runs the demo in several processes, which this one starts, supervises and stops. It has the backplane that they share.
+ * Runs the demo in several processes, which this one starts, supervises and stops. It has the
+ * backplane that they share, unless that is Redis.
  *
  * @param started - called once, when all of them serve.
  * @returns never: the process exits after the last child has.
@@ -37,6 +38,8 @@ export async function superviseDemo(
 ): Promise<void> {
   const { port, host } = options;
   const backplanes = await openBackplanes(options, folder);
+  // Each child has a connection to Redis of its own. That of the parent was to see whether there is one.
+  if (options.redis !== undefined) await backplanes.close();
   const serving = new Set<number>();
   let supervisor: ProcessSupervisor | undefined;
   const heard = ({ taskId }: SupervisedChild, message: ChildMessage) => {
