@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TCPClient, TCPServer, type TlsServerOptions } from '../../src/index.ts';
-import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts';
-import { runSClient } from '../support/openssl-peer.ts';
-import { echoLines, echoOf, echoServer, host, watchedLoop } from '../support/tls-fixture.ts';
+import { TCPClient, TCPServer, type TlsServerOptions } from '../../../src/index.ts';
+import { type Authority, type IssuedCertificate, makeAuthority } from '../../support/certificates.ts';
+import { runSClient } from '../../support/openssl-peer.ts';
+import { echoLines, echoOf, echoServer, host, watchedLoop } from '../../support/tls-fixture.ts';
 
 let authority: Authority;
 let first: IssuedCertificate;

@@ -1,9 +1,9 @@
 import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IOStream, TCPServer } from '../../src/index.ts';
-import { connect, connectNode, connectTls, type Transport } from '../../src/transports/index.ts';
-import { echoLines, echoOf, host } from '../support/tls-fixture.ts';
-import { TestAuthority } from '../tls-foreign/support/pki.ts';
+import { IOStream, TCPServer } from '../../../src/index.ts';
+import { connect, connectNode, connectTls, type Transport } from '../../../src/transports/index.ts';
+import { echoLines, echoOf, host } from '../../support/tls-fixture.ts';
+import { TestAuthority } from '../../tls-foreign/support/pki.ts';
 
 let authority: TestAuthority;
 beforeAll(() => {

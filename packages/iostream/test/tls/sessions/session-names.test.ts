@@ -1,10 +1,10 @@
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TCPServer, TlsVersion } from '../../src/index.ts';
-import { onSession } from '../../src/tls/node-tls-adapter.ts';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { itNatively } from '../support/native-case.ts';
-import { echoServer, host } from '../support/tls-fixture.ts';
+import type { TCPServer, TlsVersion } from '../../../src/index.ts';
+import { onSession } from '../../../src/tls/node-tls-adapter.ts';
+import { type Certificates, makeCertificates } from '../../support/certificates.ts';
+import { itNatively } from '../../support/native-case.ts';
+import { echoServer, host } from '../../support/tls-fixture.ts';
 
 let own: Certificates;
 beforeAll(() => {

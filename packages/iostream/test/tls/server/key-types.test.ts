@@ -1,17 +1,17 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IOStream, startTls, TCPClient, TlsServerContext } from '../../src/index.ts';
-import { memoryPair } from '../../src/transports/index.ts';
+import { IOStream, startTls, TCPClient, TlsServerContext } from '../../../src/index.ts';
+import { memoryPair } from '../../../src/transports/index.ts';
 import {
   type Authority,
   type IssuedCertificate,
   type KeyKind,
   makeAuthority,
-} from '../support/certificates.ts';
-import { itNatively, itOnNode } from '../support/native-case.ts';
-import { runSClient } from '../support/openssl-peer.ts';
-import { echoOf, echoServer, host, watchedLoop } from '../support/tls-fixture.ts';
+} from '../../support/certificates.ts';
+import { itNatively, itOnNode } from '../../support/native-case.ts';
+import { runSClient } from '../../support/openssl-peer.ts';
+import { echoOf, echoServer, host, watchedLoop } from '../../support/tls-fixture.ts';
 
 const KINDS: readonly KeyKind[] = ['ec', 'rsa', 'ed25519'];
 

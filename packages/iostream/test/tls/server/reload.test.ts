@@ -4,12 +4,12 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { TCPClient, TCPServer, type TlsServerOptions } from '../../src/index.ts';
-import { TlsServerContext } from '../../src/tls/server/server-context.ts';
-import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts';
-import { runSClient } from '../support/openssl-peer.ts';
-import { echoLines, echoOf, echoServer, host } from '../support/tls-fixture.ts';
-import { until } from '../support/until.ts';
+import { TCPClient, TCPServer, type TlsServerOptions } from '../../../src/index.ts';
+import { TlsServerContext } from '../../../src/tls/server/server-context.ts';
+import { type Authority, type IssuedCertificate, makeAuthority } from '../../support/certificates.ts';
+import { runSClient } from '../../support/openssl-peer.ts';
+import { echoLines, echoOf, echoServer, host } from '../../support/tls-fixture.ts';
+import { until } from '../../support/until.ts';
 
 let authority: Authority;
 let before: IssuedCertificate;

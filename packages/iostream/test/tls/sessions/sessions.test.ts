@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type IOStream, TCPClient, type TlsServerOptions } from '../../src/index.ts';
-import { TlsSessionCache } from '../../src/tls/session-cache.ts';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { runSClient, startSServer } from '../support/openssl-peer.ts';
-import { echoOf, echoServer, host, watchedLoop } from '../support/tls-fixture.ts';
+import { type IOStream, TCPClient, type TlsServerOptions } from '../../../src/index.ts';
+import { TlsSessionCache } from '../../../src/tls/session-cache.ts';
+import { type Certificates, makeCertificates } from '../../support/certificates.ts';
+import { runSClient, startSServer } from '../../support/openssl-peer.ts';
+import { echoOf, echoServer, host, watchedLoop } from '../../support/tls-fixture.ts';
 
 let certificates: Certificates;
 beforeAll(() => {

@@ -1,10 +1,10 @@
 import { createSecureContext } from 'node:tls';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import type { IOStream, TCPServerOptions } from '../../src/index.ts';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { itNatively as it } from '../support/native-case.ts';
-import { runSClient } from '../support/openssl-peer.ts';
-import { echoLines, echoServer } from '../support/tls-fixture.ts';
+import type { IOStream, TCPServerOptions } from '../../../src/index.ts';
+import { type Certificates, makeCertificates } from '../../support/certificates.ts';
+import { itNatively as it } from '../../support/native-case.ts';
+import { runSClient } from '../../support/openssl-peer.ts';
+import { echoLines, echoServer } from '../../support/tls-fixture.ts';
 
 let certificates: Certificates;
 beforeAll(() => {

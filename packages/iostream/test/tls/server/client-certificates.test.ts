@@ -1,18 +1,18 @@
 import { createSecureContext } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TCPClient, type TlsServerOptions } from '../../src/index.ts';
-import { type KeptSession, TlsSessionCache } from '../../src/tls/session-cache.ts';
+import { TCPClient, type TlsServerOptions } from '../../../src/index.ts';
+import { type KeptSession, TlsSessionCache } from '../../../src/tls/session-cache.ts';
 import {
   type Authority,
   type Certificates,
   type IssuedCertificate,
   makeAuthority,
   makeCertificates,
-} from '../support/certificates.ts';
-import { itNatively } from '../support/native-case.ts';
-import { runSClient } from '../support/openssl-peer.ts';
-import { echoOf, echoServer, host, watchedLoop } from '../support/tls-fixture.ts';
-import { until } from '../support/until.ts';
+} from '../../support/certificates.ts';
+import { itNatively } from '../../support/native-case.ts';
+import { runSClient } from '../../support/openssl-peer.ts';
+import { echoOf, echoServer, host, watchedLoop } from '../../support/tls-fixture.ts';
+import { until } from '../../support/until.ts';
 
 let authority: Authority;
 let own: IssuedCertificate;

@@ -1,11 +1,11 @@
 import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IOStream, type StreamClosedError, type TlsClientOptions } from '../../src/index.ts';
-import { connect, connectNode, connectTls, type Transport } from '../../src/transports/index.ts';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { host } from '../support/tls-fixture.ts';
-import { intrudeAsServer } from '../tls-hostile/support/intruder.ts';
-import { RECORD } from '../tls-hostile/support/records.ts';
+import { IOStream, type StreamClosedError, type TlsClientOptions } from '../../../src/index.ts';
+import { connect, connectNode, connectTls, type Transport } from '../../../src/transports/index.ts';
+import { type Certificates, makeCertificates } from '../../support/certificates.ts';
+import { host } from '../../support/tls-fixture.ts';
+import { intrudeAsServer } from '../../tls-hostile/support/intruder.ts';
+import { RECORD } from '../../tls-hostile/support/records.ts';
 
 let own: Certificates;
 beforeAll(() => {

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import tls, { rootCertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TCPServer } from '../../src/index.ts';
-import { type Authority, makeAuthority } from '../support/certificates.ts';
-import { echoServer } from '../support/tls-fixture.ts';
+import type { TCPServer } from '../../../src/index.ts';
+import { type Authority, makeAuthority } from '../../support/certificates.ts';
+import { echoServer } from '../../support/tls-fixture.ts';
 
-const PROGRAM = fileURLToPath(new URL('../support/trust-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../support/trust-program.mjs', import.meta.url));
 const REFUSED = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE';
 
 let folder: string;

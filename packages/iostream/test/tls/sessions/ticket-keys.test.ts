@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { connect as connectTls, type SecureVersion } from 'node:tls';
 import { IOLoop } from '@landspout/ioloop';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TlsServerOptions } from '../../src/index.ts';
-import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts';
-import { runSClient } from '../support/openssl-peer.ts';
-import { echoServer, host } from '../support/tls-fixture.ts';
+import type { TlsServerOptions } from '../../../src/index.ts';
+import { type Authority, type IssuedCertificate, makeAuthority } from '../../support/certificates.ts';
+import { runSClient } from '../../support/openssl-peer.ts';
+import { echoServer, host } from '../../support/tls-fixture.ts';
 
 let authority: Authority;
 let one: IssuedCertificate;

@@ -2,11 +2,11 @@ import { createServer, type Socket } from 'node:net';
 import { IOLoop } from '@landspout/ioloop';
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { StreamConnectError, startTls, TCPClient, type TlsClientOptions } from '../../src/index.ts';
-import { type Certificates, type IssuedCertificate, makeCertificates } from '../support/certificates.ts';
-import { echoServer, host } from '../support/tls-fixture.ts';
-import { openDescriptors, until } from '../support/until.ts';
-import { TestAuthority } from '../tls-foreign/support/pki.ts';
+import { StreamConnectError, startTls, TCPClient, type TlsClientOptions } from '../../../src/index.ts';
+import { type Certificates, type IssuedCertificate, makeCertificates } from '../../support/certificates.ts';
+import { echoServer, host } from '../../support/tls-fixture.ts';
+import { openDescriptors, until } from '../../support/until.ts';
+import { TestAuthority } from '../../tls-foreign/support/pki.ts';
 
 let authority: TestAuthority;
 let good: IssuedCertificate;

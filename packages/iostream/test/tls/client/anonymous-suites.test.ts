@@ -1,8 +1,8 @@
 import { IOLoop } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import { connect, connectNode, connectTls, type Transport } from '../../src/transports/index.ts';
-import { startSServer } from '../support/openssl-peer.ts';
-import { host } from '../support/tls-fixture.ts';
+import { connect, connectNode, connectTls, type Transport } from '../../../src/transports/index.ts';
+import { startSServer } from '../../support/openssl-peer.ts';
+import { host } from '../../support/tls-fixture.ts';
 
 const loop = IOLoop.current();
 const DIALS: Readonly<Record<string, (port: number) => Promise<Transport>>> = {

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IOStream, startTls, TCPClient, TCPServer } from '../../src/index.ts';
+import { IOStream, startTls, TCPClient, TCPServer } from '../../../src/index.ts';
 import {
   type Authority,
   type IssuedCertificate,
   makeAuthority,
   runOpenssl,
-} from '../support/certificates.ts';
-import { echoLines, echoOf, echoServer, host } from '../support/tls-fixture.ts';
+} from '../../support/certificates.ts';
+import { echoLines, echoOf, echoServer, host } from '../../support/tls-fixture.ts';
 
 const PASSPHRASE = 'open sesame';
 

@@ -12,10 +12,16 @@ import {
   TCPServer,
   type TlsClientOptions,
   TlsSessionCache,
-} from '../../src/index.ts';
-import { connect, connectNode, connectTls, memoryPair, type Transport } from '../../src/transports/index.ts';
-import { type Authority, type IssuedCertificate, makeAuthority } from '../support/certificates.ts';
-import { echoLines, echoOf, echoServer, host, watchedLoop } from '../support/tls-fixture.ts';
+} from '../../../src/index.ts';
+import {
+  connect,
+  connectNode,
+  connectTls,
+  memoryPair,
+  type Transport,
+} from '../../../src/transports/index.ts';
+import { type Authority, type IssuedCertificate, makeAuthority } from '../../support/certificates.ts';
+import { echoLines, echoOf, echoServer, host, watchedLoop } from '../../support/tls-fixture.ts';
 
 let authority: Authority;
 let own: IssuedCertificate;

@@ -1,9 +1,9 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TCPClient, type TlsClientOptions } from '../../src/index.ts';
-import { checkTlsClientOptions } from '../../src/transports/index.ts';
-import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { echoOf, echoServer, host } from '../support/tls-fixture.ts';
+import { TCPClient, type TlsClientOptions } from '../../../src/index.ts';
+import { checkTlsClientOptions } from '../../../src/transports/index.ts';
+import { type Certificates, makeCertificates } from '../../support/certificates.ts';
+import { echoOf, echoServer, host } from '../../support/tls-fixture.ts';
 
 let own: Certificates;
 beforeAll(() => {
