@@ -78,7 +78,8 @@ let called = false;
  * in `onMessage`. Up to 1,024 messages wait for the child's first listener. The channel does not keep a child alive
  * unless the child calls `process.channel.ref()`. On the portable backend, a child that uses a server of Node's own
  * (such as `node:http`) must call `process.channel.ref()`, and must not call `unref()` before that server listens.
- * Landspout's servers do not need it. Messages to a parent that has exited are lost without an error.
+ * Landspout's servers do not need it. Messages to a parent that has exited are lost without an error. For many messages,
+ * or binary ones, use `openDoor` and `serveDoor`.
  *
  * @param count - 1 to 1,024. 0, a negative number, `null` or `undefined` means one child for each CPU.
  * @param options.listen - where the children listen; for each entry, `task.listeners` has one listener. Unix sockets

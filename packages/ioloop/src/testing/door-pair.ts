@@ -26,6 +26,34 @@ export interface DoorPairOptions {
   readonly logger?: Logger;
 }
 
+/** One end of a channel for message doors; see {@link doorPair}. */
+interface PairEnd {
+  /** Stops reading, as if the process of this end were suspended, until {@link resume}. */
+  pause(): void;
+  resume(): void;
+  /**
+   * Ends the channel as if the process of this end had been killed. The doors of the other end are closed with `ended`;
+   * those of this end are notified of nothing.
+   */
+  kill(): void;
+}
+
+/** Stands for the parent; see {@link doorPair}. */
+export interface ParentEnd extends PairEnd {
+  /** As the function of the same name. The child has the pid of this process. */
+  serveDoor(
+    name: string,
+    accept: (door: MessageDoor, child: SupervisedChild) => DoorHandler,
+    options?: DoorOptions,
+  ): { close(): void };
+}
+
+/** Stands for the child; see {@link doorPair}. */
+export interface ChildEnd extends PairEnd {
+  /** As the function of the same name. */
+  openDoor(name: string, handler: DoorHandler, options?: DoorOptions): MessageDoor;
+}
+
 const PAIR_OPTIONS: OptionNames<DoorPairOptions> = { taskId: true, clock: true, logger: true };
 
 /**
@@ -44,12 +72,12 @@ export function doorPair(options: DoorPairOptions = {}): [parent: ParentEnd, chi
   const socket = new Socket();
   const channel = new DoorChannel(socket, { peer: 'the parent', logger: () => logger });
   const server = createServer();
-  const parent = new ParentEnd(taskId, { server, clock, logger });
+  const parent = new PairedParent(taskId, { server, clock, logger });
   const path = socketPath();
   // A server on a path listens before `listen` returns.
   server.listen(path).unref();
   socket.connect(path);
-  return [parent, new ChildEnd(taskId, channel)];
+  return [parent, new PairedChild(taskId, channel)];
 }
 
 function socketPath(): string {
@@ -63,8 +91,7 @@ interface ParentSettings {
   readonly logger: Logger;
 }
 
-/** Stands for the parent; see {@link doorPair}. */
-export class ParentEnd {
+class PairedParent implements ParentEnd {
   readonly #doors = new ParentDoors<SupervisedChild>();
   readonly #taskId: number;
   #channel: DoorChannel | undefined;
@@ -87,7 +114,6 @@ export class ParentEnd {
     });
   }
 
-  /** As the function of the same name. */
   serveDoor(
     name: string,
     accept: (door: MessageDoor, child: SupervisedChild) => DoorHandler,
@@ -96,7 +122,6 @@ export class ParentEnd {
     return this.#doors.serveDoor(name, accept, options);
   }
 
-  /** Stops reading, as if this process were suspended, until {@link resume}. */
   pause(): void {
     this.#isPaused = true;
     this.#channel?.pause();
@@ -107,10 +132,6 @@ export class ParentEnd {
     this.#channel?.resume();
   }
 
-  /**
-   * Ends the channel as if this process had been killed. The doors of the child are closed with `ended`; those of this
-   * end are notified of nothing.
-   */
   kill(): void {
     this.#isKilled = true;
     this.#channel?.kill();
@@ -121,8 +142,7 @@ export class ParentEnd {
   }
 }
 
-/** Stands for the child; see {@link doorPair}. */
-export class ChildEnd {
+class PairedChild implements ChildEnd {
   readonly #doors: ChildDoors;
   readonly #channel: DoorChannel;
   readonly #taskId: number;
@@ -133,12 +153,10 @@ export class ChildEnd {
     this.#doors = new ChildDoors(taskId, () => channel);
   }
 
-  /** As the function of the same name. */
   openDoor(name: string, handler: DoorHandler, options: DoorOptions = {}): MessageDoor {
     return this.#doors.openDoor(name, handler, options);
   }
 
-  /** Stops reading, as if this process were suspended, until {@link resume}. */
   pause(): void {
     this.#channel.pause();
   }
@@ -147,10 +165,6 @@ export class ChildEnd {
     this.#channel.resume();
   }
 
-  /**
-   * Ends the channel as if this process had been killed. The doors of the parent are closed with `ended`; those of this
-   * end are notified of nothing.
-   */
   kill(): void {
     this.#channel.kill();
   }

@@ -7,7 +7,13 @@ import {
   MAX_MESSAGE_BYTES,
   type MessageDoor,
 } from '../../src/processes/doors/message-door.ts';
-import { type DoorPairOptions, doorPair, VirtualClock } from '../../src/testing/index.ts';
+import {
+  type ChildEnd,
+  type DoorPairOptions,
+  doorPair,
+  type ParentEnd,
+  VirtualClock,
+} from '../../src/testing/index.ts';
 import { DoorStory } from './fixtures/door-story.ts';
 
 const KIB = 1024;
@@ -296,7 +302,10 @@ describe('a message door', () => {
   it('shows its name and state', async () => {
     const { door, parent, child } = openPair();
     expect(inspect(door)).toBe("ChannelDoor { name: 'a', taskId: 0, queuedBytes: 0, state: 'opening' }");
-    expect([inspect(parent), inspect(child)]).toEqual(['ParentEnd { taskId: 0 }', 'ChildEnd { taskId: 0 }']);
+    expect([inspect(parent), inspect(child)]).toEqual([
+      'PairedParent { taskId: 0 }',
+      'PairedChild { taskId: 0 }',
+    ]);
   });
 });
 
@@ -464,10 +473,7 @@ describe('the arguments of message doors', () => {
 });
 
 /** Waits until everything that the child has sent before has been handled by the parent. */
-async function roundTrip(
-  parent: ReturnType<typeof doorPair>[0],
-  child: ReturnType<typeof doorPair>[1],
-): Promise<void> {
+async function roundTrip(parent: ParentEnd, child: ChildEnd): Promise<void> {
   const name = `round trip ${Math.random()}`;
   const service = parent.serveDoor(name, (door) => {
     door.send(Buffer.alloc(0));

@@ -101,10 +101,11 @@ export class TaskChild {
     if (this.#process.connected) this.#process.send({ landspout } satisfies TaskMessage, () => {});
   }
 
-  #openChannel(socket: Socket, { clock, logger }: TaskChildLoop): DoorChannel {
+  #openChannel(socket: Socket, loop: TaskChildLoop): DoorChannel {
+    const { clock } = loop;
     const channel = new DoorChannel(socket, {
       peer: `the child with pid ${this.pid}`,
-      logger: () => logger,
+      logger: () => loop.logger,
       opened: (number, name) => this.#events.doorOpened(this, { channel, number, name, clock }),
     });
     return channel;
