@@ -60,6 +60,7 @@ const ENDING = new Set([
   ...['http1', 'ioloop', 'iostream', 'topics', 'websocket'].map((folder) => `packages/${folder}/README.md 1`),
   'packages/iostream/README.md 2',
   'packages/topics/README.md 2',
+  'packages/topics/README.md 3',
   'docs/tls.md 3',
 ]);
 

@@ -1,5 +1,6 @@
 /**
- * Topics and runs: ordered logs with cursors, in the memory of a process or in a journal file.
+ * Topics and runs: ordered logs with cursors, in the memory of a process, in a journal file, or shared by child
+ * processes.
  *
  * A topic has a bounded history, subscribers and members. A run has a producer that does not belong to any request, and
  * an end. This package has no network protocol: see `@landspout/websocket/topics` and `eventStream` of `@landspout/web`.

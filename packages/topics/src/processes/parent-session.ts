@@ -158,11 +158,11 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   }
 
   append(call: number, topic: string, record: NewRecord, settings: TopicSettings): void {
-    void this.#replyCursor(call, () => this.store.append(topic, record, settings));
+    this.#replyCursor(call, () => this.store.append(topic, record, settings));
   }
 
   write(call: number, id: string, token: number, payload: Payload): void {
-    void this.#replyCursor(call, () => this.store.writeRun(id, token, payload));
+    this.#replyCursor(call, () => this.store.writeRun(id, token, payload));
   }
 
   call(call: number, wire: WireCall): void {
@@ -189,7 +189,7 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     const { store } = this;
     if (wire.method === 'runInfo') return store.runInfo(...wire.args);
     if (wire.method === 'stats') return store.stats();
-    this.#requireSameVersion();
+    if (this.#newerVersion !== undefined) throw this.#versionError(this.#newerVersion);
     switch (wire.method) {
       case 'delete':
         return store.delete(...wire.args);
@@ -251,27 +251,29 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     }
   }
 
-  /** @throws BackplaneError `ERR_TOPICS_PROCESSES_VERSION`. */
-  #requireSameVersion(): void {
-    if (this.#newerVersion === undefined) return;
-    throw new BackplaneError(
+  #versionError(version: number): BackplaneError {
+    return new BackplaneError(
       'ERR_TOPICS_PROCESSES_VERSION',
-      `this child runs version ${this.#newerVersion} and its parent ${WIRE_VERSION}, so the child can only read; restart the whole program`,
+      `this child runs version ${version} and its parent ${WIRE_VERSION}, so the child can only read; restart the whole program`,
     );
   }
 
-  /** Makes a call that returns a cursor, and replies. */
-  async #replyCursor(call: number, make: () => Promise<string>): Promise<void> {
+  /** Makes a call that returns a cursor, and replies. Publishing is frequent, so this is no async function. */
+  #replyCursor(call: number, make: () => Promise<string>): void {
     const { writer } = this.records;
     this.#inFlight += 1;
-    try {
-      this.#requireSameVersion();
-      const cursor = await make();
-      this.sendUrgent(cursorToChild(writer, call, cursor, this.#postponed.size > 0));
-    } catch (error) {
+    const failed = (error: unknown): void => {
       this.sendUrgent(failureToChild(writer, call, wireErrorOf(error)));
+      this.#settled();
+    };
+    if (this.#newerVersion !== undefined) {
+      failed(this.#versionError(this.#newerVersion));
+      return;
     }
-    this.#settled();
+    make().then((cursor) => {
+      this.sendUrgent(cursorToChild(writer, call, cursor, this.#postponed.size > 0));
+      this.#settled();
+    }, failed);
   }
 
   async #reply(call: number, made: Promise<unknown>): Promise<void> {

@@ -1,7 +1,8 @@
+import { Buffer } from 'node:buffer';
 import { isMainThread } from 'node:worker_threads';
 import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { isTaskChild, openDoor, ProcessUsageError, serveDoor } from '@landspout/ioloop/processes';
+import { isTaskChild, MAX_MESSAGE_BYTES, openDoor, ProcessUsageError, serveDoor } from '@landspout/ioloop/processes';
 import type {
   Backplane,
   BackplaneStats,
@@ -20,7 +21,7 @@ import type {
   RunInfo,
   TopicSettings,
 } from '../backplane/backplane.ts';
-import { TopicsUsageError } from '../errors.ts';
+import { TopicsLimitError, TopicsUsageError } from '../errors.ts';
 import { JournalBackplane } from '../journal/journal-backplane.ts';
 import { MemoryBackplane } from '../memory/memory-backplane.ts';
 import type { Payload, TopicEnd, TopicMember } from '../record.ts';
@@ -136,7 +137,8 @@ export class ProcessesBackplane implements Backplane {
     return this.#backplane.revocations;
   }
 
-  append(topic: string, record: NewRecord, settings: TopicSettings): Promise<string> {
+  async append(topic: string, record: NewRecord, settings: TopicSettings): Promise<string> {
+    requireLength('publish', record.payload);
     return this.#backplane.append(topic, record, settings);
   }
 
@@ -180,11 +182,13 @@ export class ProcessesBackplane implements Backplane {
     return this.#backplane.releaseRun(id, token);
   }
 
-  writeRun(id: string, token: number, payload: Payload): Promise<string> {
+  async writeRun(id: string, token: number, payload: Payload): Promise<string> {
+    requireLength('write', payload);
     return this.#backplane.writeRun(id, token, payload);
   }
 
-  endRun(id: string, token: number, end: NewRunEnd): Promise<TopicEnd> {
+  async endRun(id: string, token: number, end: NewRunEnd): Promise<TopicEnd> {
+    requireLength('endRun', end.result ?? '');
     return this.#backplane.endRun(id, token, end);
   }
 
@@ -248,6 +252,23 @@ export class ProcessesBackplane implements Backplane {
 
 async function openStore({ limits, clock, journal }: ProcessesRules): Promise<LocalStore> {
   return journal === undefined ? new MemoryBackplane({ ...limits, clock }) : JournalBackplane.open(journal);
+}
+
+/** What is published in any process has to fit into a message to the others, with its name, key and cursor. */
+const MAX_PAYLOAD_BYTES = MAX_MESSAGE_BYTES - 4096;
+/** Most bytes of UTF-8 for one UTF-16 unit. */
+const MAX_UNIT_BYTES = 3;
+
+/** @throws TopicsLimitError `ERR_TOPICS_RECORD_TOO_LARGE`. */
+function requireLength(operation: string, payload: Payload): void {
+  const { length } = payload;
+  if (length * MAX_UNIT_BYTES <= MAX_PAYLOAD_BYTES) return;
+  const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : length;
+  if (bytes <= MAX_PAYLOAD_BYTES) return;
+  throw new TopicsLimitError(
+    'ERR_TOPICS_RECORD_TOO_LARGE',
+    `${operation}: a record that several processes share has at most ${MAX_PAYLOAD_BYTES} bytes, and this one has ${bytes}`,
+  );
 }
 
 /** @throws TopicsUsageError `ERR_TOPICS_USAGE` if the name is in use, or too long. */
