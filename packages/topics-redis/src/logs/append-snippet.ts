@@ -54,11 +54,12 @@ local function loadLog(logKey, metaKey)
     version = fields[1],
     isNewer = tonumber(fields[1]) > FORMAT_VERSION,
     epoch = fields[2],
-    last = fields[3],
-    cut = fields[4],
+    -- A newer version may do without some of them.
+    last = fields[3] or '0-0',
+    cut = fields[4] or '0-0',
     first = fields[5] or '',
-    n = tonumber(fields[6]),
-    bytes = tonumber(fields[7]),
+    n = tonumber(fields[6] or 0),
+    bytes = tonumber(fields[7] or 0),
   }
 end
 

@@ -46,7 +46,7 @@ local function trimLog(log, expiredMs)
       log.first = entries[at + 1] and entries[at + 1][1] or ''
     end
     if log.first == '' then log.n, log.bytes = 0, 0 end
-    chunk = math.min(2 * chunk, 64)
+    chunk = math.min(2 * chunk, 64, math.max(left, 1))
   end
   if log.first == '' then redis.call('XTRIM', log.key, 'MAXLEN', 0)
   else redis.call('XTRIM', log.key, 'MINID', log.first) end
