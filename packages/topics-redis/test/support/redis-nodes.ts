@@ -82,7 +82,21 @@ async function settle(backplane: RedisBackplane): Promise<void> {
 const NO_LOG = { kind: 'topic', name: 'not used' } as const;
 const SMALL = { maxRecords: 1, maxBytes: 1 };
 
-/** Connects to what the options name. It is closed with the test. */
-export function connect(options: RedisBackplaneOptions): Promise<RedisBackplane> {
-  return RedisBackplane.connect({ logger: SILENT, ...options });
+/** Backplanes over what the options connect to, in real time and without restarts. */
+export async function nodesOver(options: RedisBackplaneOptions, count = 2): Promise<BackplaneCluster> {
+  const prefix = newPrefix();
+  const start = () => RedisBackplane.connect({ ...options, prefix, logger: SILENT });
+  const nodes = await Promise.all(Array.from({ length: count }, start));
+  const notSupported = async (): Promise<never> => {
+    throw new Error('a capability that this trial does not have');
+  };
+  return {
+    nodes,
+    advance: notSupported,
+    kill: notSupported,
+    restart: notSupported,
+    async close() {
+      for (const node of nodes) await node.close();
+    },
+  };
 }
