@@ -73,10 +73,10 @@ local function openLog(logKey, metaKey, epoch)
   return loadLog(logKey, metaKey)
 end
 
--- Writes what appendEntry and trimLog have changed.
-local function saveLog(log)
+-- Writes what appendEntry and trimLog have changed, and other fields and values.
+local function saveLog(log, ...)
   redis.call('HSET', log.meta, 'last', log.last, 'cut', log.cut, 'first', log.first,
-    'n', text(log.n), 'bytes', text(log.bytes))
+    'n', text(log.n), 'bytes', text(log.bytes), ...)
 end
 
 -- Appends an entry, sets log.before to the id before it, and returns its id. Count: 1 for a record, 0 for an end.
@@ -129,9 +129,10 @@ local function announcePresence(channel, metaKey, json)
   return count
 end
 
--- Makes a key live for at least so many milliseconds more.
-local function keepKey(key, ms)
+-- Makes a key live for so many milliseconds if it would live for less than the least. A change is written to the disk and
+-- to replicas, so it must not be needed each time.
+local function keepKey(key, leastMs, ms)
   local left = redis.call('PTTL', key)
-  if left ~= -2 and left < ms then redis.call('PEXPIRE', key, text(ms)) end
+  if left ~= -2 and left < leastMs then redis.call('PEXPIRE', key, text(tonumber(ms))) end
 end
 `;

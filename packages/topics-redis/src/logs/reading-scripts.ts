@@ -103,7 +103,7 @@ return { 'page', reason, start, more, entries,
 /**
  * Returns the state of a log, and makes a topic live for a while longer. A topic begins if there is none.
  *
- * KEYS: log, meta. ARGV: t (topic) or r (run), new epoch, for how long it is kept, and what the caller knows: epoch, last,
+ * KEYS: log, meta. ARGV: t (topic) or r (run), new epoch, for how long it is kept (at least half of it), and what the caller knows: epoch, last,
  * rev, del, pv (or '' if it is of no interest), cancel; or nothing.
  * Reply: {'none'}, {'same'} if the caller knows all of it, or {'state', {version, epoch, last, rev, del, pv, end, cancel}}.
  */
@@ -116,7 +116,7 @@ if not log then
   if ARGV[1] ~= 't' then return { 'none' } end
   log = openLog(KEYS[1], KEYS[2], ARGV[2])
 end
-if ARGV[1] == 't' and not log.isNewer then keepKey(KEYS[2], tonumber(ARGV[3])) end
+if ARGV[1] == 't' and not log.isNewer then keepKey(KEYS[2], tonumber(ARGV[3]) / 2, ARGV[3]) end
 local rest = redis.call('HMGET', KEYS[2], 'rev', 'del', 'pv', 'end', 'cancel')
 local rev, del, pv, cancel = rest[1] or '0', rest[2] or '0', rest[3] or '0', rest[5] or ''
 if ARGV[4] == log.epoch and ARGV[5] == log.last and ARGV[6] == rev and ARGV[7] == del

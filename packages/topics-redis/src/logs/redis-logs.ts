@@ -33,8 +33,8 @@ export interface RedisLogsOptions {
   readonly readMembers: ReadMembers;
 }
 
-/** How much longer than its records and ids a topic lives, so that they do not expire while they are read. */
-const MARGIN_MS = 60_000;
+/** How much longer than its records and ids a topic lives at least; at most twice as much. */
+const MARGIN_MS = 30_000;
 /** How long a deleted topic is told from one that Redis has lost. */
 const DELETED_MS = 5 * 60_000;
 
@@ -95,12 +95,13 @@ export class RedisLogs {
     this.#requireOpen('publish');
     const { payload, key = '', id = '' } = record;
     const { maxRecords, maxBytes, maxAgeMs, dedupeMs, maxDedupeIds } = settings;
-    const keptMs = Math.max(maxAgeMs, dedupeMs) + MARGIN_MS;
-    const numbers = [maxRecords, maxBytes, maxAgeMs, dedupeMs, maxDedupeIds, keptMs].map(String);
+    const leastMs = Math.max(maxAgeMs, dedupeMs) + MARGIN_MS;
+    const limits = [maxRecords, maxBytes, maxAgeMs, dedupeMs, maxDedupeIds].map(String);
+    const times = [leastMs, leastMs + MARGIN_MS].map(String);
     const name = topicName(topic);
     const { channel, keys } = this.#topicKeys(name);
     const type = typeof payload === 'string' ? 't' : 'b';
-    const args = [channel, newEpoch(), payload, type, key, id, ...numbers];
+    const args = [channel, newEpoch(), payload, type, key, id, ...limits, ...times];
     const reply = writtenBy(await this.#options.link.run(APPEND, keys, args), name);
     const [epoch, entryId] = [textOf(reply[1]), textOf(reply[2])];
     await this.reached(name, epoch, entryId);

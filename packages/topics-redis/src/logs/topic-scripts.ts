@@ -10,7 +10,7 @@ const IDS_FORGOTTEN_AT_ONCE = 100;
  *
  * KEYS: log, meta, ids (hash: id of an append → id of its entry), idtimes (sorted set of the ids in the order of the entries).
  * ARGV: channel, new epoch, data, type (t or b), key, id, maxRecords, maxBytes, maxAgeMs, dedupeMs, maxDedupeIds, for how
- * long the keys are kept. Key and id: empty if there is none.
+ * long the keys are kept at least, and at most. Key and id: empty if there is none.
  * Reply: {'appended', epoch, id} or, if the id is known, {'known', epoch, id}.
  */
 export const APPEND = new LuaScript(
@@ -18,7 +18,8 @@ export const APPEND = new LuaScript(
   `${LOG_SNIPPET}
 local channel, data, type, key, id = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local maxRecords, maxBytes, maxAgeMs = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local dedupeMs, maxIds, keptMs = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local dedupeMs, maxIds = tonumber(ARGV[10]), tonumber(ARGV[11])
+local leastMs, keptMs = tonumber(ARGV[12]), tonumber(ARGV[13])
 
 local function bytesOf(fields)
   local bytes = RECORD_OVERHEAD_BYTES
@@ -84,10 +85,9 @@ if id ~= '' then
 end
 local entryId = appendRecord(log, now, type, key, data)
 if hasExcess(log, now - maxAgeMs) then trimLog(log, now - maxAgeMs) end
-saveLog(log)
-redis.call('HSET', KEYS[2], 'age', ARGV[9])
+saveLog(log, 'age', ARGV[9])
 if id ~= '' then rememberId(entryId, forgotten) end
-for _, name in ipairs(KEYS) do keepKey(name, keptMs) end
+for at = 1, id == '' and 2 or 4 do keepKey(KEYS[at], leastMs, keptMs) end
 announceRecord(channel, log, type, key, data)
 return { 'appended', log.epoch, entryId }
 `,
@@ -111,7 +111,7 @@ local counts = redis.call('HMGET', KEYS[2], 'del', 'pv')
 redis.call('DEL', unpack(KEYS))
 openLog(KEYS[1], KEYS[2], ARGV[2])
 redis.call('HSET', KEYS[2], 'del', text(tonumber(counts[1] or 0) + 1), 'pv', counts[2] or 0)
-keepKey(KEYS[2], tonumber(ARGV[3]))
+keepKey(KEYS[2], tonumber(ARGV[3]), ARGV[3])
 redis.call('PUBLISH', ARGV[1], 'D ' .. log.epoch .. '\\n')
 return { 'deleted', log.epoch }
 `,

@@ -85,7 +85,8 @@ describe('a revocation', () => {
       const before = reader.revocations;
       const recorder = new Recorder();
       const made = reader.follow(topic(name), recorder, { presence: round % 2 === 0 });
-      for (let turns = 0; turns < round % 7; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+      for (let turns = 0; turns < round % 7; turns += 1)
+        await new Promise((resolve) => setImmediate(resolve));
       const [following] = await Promise.all([made, writer.revoke(name, 'ada')]);
       // Either it is counted, or it comes; a door that has asked before the count asks again.
       await until('it is known', () => reader.revocations > before || recorder.notes.includes('revoked ada'));

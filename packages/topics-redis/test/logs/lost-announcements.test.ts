@@ -35,7 +35,9 @@ async function start() {
     },
     appendSilently(name: string, payload: string, maxRecords = 1000) {
       const { channel, keys: own } = keys(name);
-      const numbers = [maxRecords, 64 * 1024 * 1024, 3_600_000, 60_000, 1000, 3_600_000].map(String);
+      const numbers = [maxRecords, 64 * 1024 * 1024, 3_600_000, 60_000, 1000, 3_600_000, 3_600_000].map(
+        String,
+      );
       return runSilently(redis, APPEND, own, [channel, 'EPOCH-UNUSED', payload, 't', '', '', ...numbers]);
     },
     deleteSilently(name: string) {

@@ -39,7 +39,7 @@ async function start(topics: number) {
     async appendSilently(name: string) {
       const { channel, log, meta } = keysOf(prefix, topic(name));
       const keys = [log, meta, `${channel}:ids`, `${channel}:idtimes`];
-      const numbers = [1000, 1_000_000, 3_600_000, 60_000, 1000, 3_600_000].map(String);
+      const numbers = [1000, 1_000_000, 3_600_000, 60_000, 1000, 3_600_000, 3_600_000].map(String);
       await runSilently(redis, APPEND, keys, [channel, 'UNUSED', '1', 't', '', '', ...numbers]);
     },
   };
@@ -68,7 +68,8 @@ describe('the check of idle topics', () => {
     expect(calls).toBeGreaterThanOrEqual(1000);
     expect(calls).toBeLessThan(1050);
     for (let steps = 0; steps < 22; steps += 1) await step();
-    for (const [number, { notes }] of followers.entries()) expect(notes).toEqual(lost.includes(number) ? ['1'] : []);
+    for (const [number, { notes }] of followers.entries())
+      expect(notes).toEqual(lost.includes(number) ? ['1'] : []);
   });
 
   it('ends with the followers', async () => {

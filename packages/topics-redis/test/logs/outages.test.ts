@@ -173,7 +173,8 @@ describe('FLUSHALL', () => {
       const since = notes.slice(notes.lastIndexOf('gap reset') + 1);
       expect(since).toEqual(present.map((data) => JSON.stringify(data)));
     }
-    for (const { gaps } of followers) expect(gaps.map(({ reason }) => reason)).toEqual(Array(5).fill('reset'));
+    for (const { gaps } of followers)
+      expect(gaps.map(({ reason }) => reason)).toEqual(Array(5).fill('reset'));
   });
 });
 

@@ -61,7 +61,18 @@ describe('a log that a newer version has written', () => {
     const { token } = await claim(backplane);
     for (const log of [topic('news'), topic('room'), topic('empty'), run('run')]) {
       // As it might be: a version, and what this one does not know.
-      await redis.command('HSET', keysOf(prefix, log).meta, 'v', '2', 'epoch', 'EPOCH', 'last', '5-0', 'cut', '5-0');
+      await redis.command(
+        'HSET',
+        keysOf(prefix, log).meta,
+        'v',
+        '2',
+        'epoch',
+        'EPOCH',
+        'last',
+        '5-0',
+        'cut',
+        '5-0',
+      );
     }
     const calls: Readonly<Record<string, () => Promise<unknown>>> = {
       append: () => publish(backplane, 'news', [2]),

@@ -80,7 +80,9 @@ export async function publish(
 ): Promise<string[]> {
   const cursors: string[] = [];
   for (const each of data) {
-    cursors.push(await backplane.append(name, { payload: JSON.stringify(each) }, { ...SETTINGS, ...settings }));
+    cursors.push(
+      await backplane.append(name, { payload: JSON.stringify(each) }, { ...SETTINGS, ...settings }),
+    );
   }
   return cursors;
 }
