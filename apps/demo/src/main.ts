@@ -74,7 +74,7 @@ function print({ url, backend, reason }: DemoPlace, options: DemoOptions, folder
   console.log(`Landspout AI response: ${url}/response`);
   console.log('  open each in two tabs; Ctrl-C stops the server, and after a new start both go on');
   if (hasParent(options))
-    console.log(`  ${processCount(options)} processes; the pages show which one serves them`);
+    console.log(`  ${processCount(options)} processes, started by process ${process.pid}; pages show theirs`);
   if (redis === undefined) console.log(`  kept in ${folder.path} (--data FOLDER: elsewhere)`);
   else
     console.log(`  kept in Redis at ${redis.host}; demos on other ports with the same Redis share the rooms`);

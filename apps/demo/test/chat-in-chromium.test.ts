@@ -172,7 +172,7 @@ describe('the chat in Chromium', { timeout: CHROMIUM_LIMIT_MS }, () => {
     await expect.poll(() => fact('roundTrip').textContent(), EVENTUALLY).toMatch(/^\d+\.\d ms$/);
     expect(await fact('cursor').textContent()).toMatch(/^[\w.-]+$/);
     expect(await page.locator('#served').textContent()).toMatch(
-      /^Served by process \d+, the only one\s· backplane: journal$/,
+      /^Served by process \d+, the only one · backplane: journal$/,
     );
     expect(await page.getByRole('button', { name: 'Kill this process' }).count()).toBe(0);
     expect(await fact('backend').textContent()).toBe(process.env.LANDSPOUT_BACKEND ?? 'native');

@@ -82,6 +82,10 @@ export class DemoProcess {
     return this.#ending;
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Whether the process or one of its children is left. */
   get hasGroup(): boolean {
     try {

@@ -152,7 +152,7 @@ describe('the demo as a process', () => {
     await using demo = startDemo(data, { args: ['--processes', '3'] });
     const origin = await originOf(demo);
     expect(demo.stdout.match(/chat: http/g)).toHaveLength(1);
-    expect(demo.stdout).toContain('  3 processes;');
+    expect(demo.stdout).toContain(`  3 processes, started by process ${demo.pid};`);
     await using page = await connect(origin);
     const { code, signal, stderr } = await demo.signalGroup('SIGINT');
     expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });

@@ -95,7 +95,7 @@ export class Served {
     const before = this.#facts;
     this.#facts = facts;
     this.#footer.hidden = false;
-    this.#footer.textContent = this.notice ?? describe(facts);
+    this.#footer.replaceChildren(...(this.notice === undefined ? describe(facts) : [this.notice]));
     this.#button.hidden = !facts.mayKill;
     if (this.#gone !== undefined) this.#cameBack(facts, this.#gone);
     if (before !== undefined && before.id !== facts.id) this.#onMoved?.(facts, before);
@@ -146,14 +146,17 @@ export function nameOf({ task, pid }) {
   return task === null ? `process ${pid}` : `process ${task + 1} (pid ${pid})`;
 }
 
-/** @param {Facts} facts */
+/** Two parts, between which a line may break. @param {Facts} facts @returns {HTMLElement[]} */
 function describe({ task, pid, processes, backplane }) {
   const served =
     task === null
       ? `Served by process ${pid}, the only one`
       : `Served by process ${task + 1} of ${processes} (task ${task}, pid ${pid})`;
-  // A line may break after the dot, not before it.
-  return `${served}\u00a0· backplane: ${backplane}`;
+  return [`${served} · `, `backplane: ${backplane}`].map((text) => {
+    const part = document.createElement('span');
+    part.textContent = text;
+    return part;
+  });
 }
 
 /** @param {Facts} facts */
