@@ -54,7 +54,7 @@ export function about(loop) {
 export function ready(line) {
   process.on('SIGTERM', () => process.exit(0));
   collectOnSignal();
-  print(line);
+  print({ pid: process.pid, ...line });
 }
 
 /** SIGUSR2 collects garbage (if the process runs with --expose-gc) and prints what the heap then holds. */

@@ -39,10 +39,14 @@ export const over = (id) => column(`x ${id}`, (row, rows) => ratio(row, peerOf(r
 export const overRow = (head, idOf) =>
   column(head, (row, rows) => ratio(row, peerOf(rows, row, idOf(row))), 2);
 
-/** The same the other way round. A verdict also says how the floor does: it may miss an aim too. @param {string} id */
-export const cheaperThan = (id, head = `x cheaper than ${id}`) => ({
+/**
+ * The same the other way round. A verdict also says how the floor does: it may miss an aim too.
+ *
+ * @param {string} id @param {true | ((row: object) => string)} [withFloor] - which of several floors.
+ */
+export const cheaperThan = (id, head = `x cheaper than ${id}`, withFloor = true) => ({
   ...column(head, (row, rows) => ratio(peerOf(rows, row, id), row), 2),
-  withFloor: true,
+  withFloor,
 });
 
 /** The same for the system time alone. @param {string} id */
@@ -98,7 +102,8 @@ export function judge(aims, rows) {
     rows.filter(isOf).flatMap((row) => {
       const value = read(row, rows);
       if (value === undefined) return [];
-      const floor = withFloor && peerOf(rows, row, 'floor');
+      const floor =
+        withFloor && peerOf(rows, row, typeof withFloor === 'function' ? withFloor(row) : 'floor');
       const note = floor ? `; the floor: ${show(read(floor, rows), digits)}` : '';
       const what = `${row.title}, ${row.section}, ${row.how}: ${head} ${show(value, digits)} (${words}${note})`;
       return [{ met: holds(value), text: what }];

@@ -10,7 +10,7 @@ describe('the example rolling-deploy', () => {
       if (!existsSync(file)) throw new Error(`there is no ${file}: apt-get install ${name}`);
     await using program = ExampleProcess.program('rolling-deploy/deploy.js', {}, [
       ...['--clients', '60', '--room', '20', '--publish-ms', '50', '--seconds', '1'],
-      ...['--closes-per-second', '60', '--drain-ms', '15000'],
+      ...['--closes-per-second', '30', '--drain-ms', '15000'],
     ]);
     const code = await program.end();
     expect(program.output).toMatch(/60 clients, [1-9]\d+ messages published, 0 refused/);
