@@ -43,6 +43,8 @@ interface Lane {
   readonly refused: Call[];
   /** Those that came after a refused one. */
   readonly held: Call[];
+  /** Where calls are in flight. Later ones follow them there, even if the keys are said to be elsewhere meanwhile. */
+  connection: ServerConnection | undefined;
   /** The number of the latest call that may have had an effect. */
   lastDone: number;
   /** What has to happen before the refused calls are sent again. */
@@ -68,6 +70,7 @@ export class CommandQueue {
       inFlight: 0,
       refused: [],
       held: [],
+      connection: undefined,
       lastDone: -1,
       repairs: [],
     };
@@ -85,12 +88,15 @@ export class CommandQueue {
   }
 
   #send(call: Call, lane: Lane): void {
-    const route = this.#routes.routeOf(call);
+    const { connection } = lane;
+    const isBusy = lane.inFlight > 0 && connection?.isRetired === false;
+    const route = isBusy && call.redirectedTo === undefined ? { connection } : this.#routes.routeOf(call);
     if (route instanceof BackplaneError) call.reject(route);
     else this.#sendOn(route, call, lane);
   }
 
   #sendOn({ connection, isAsking = false }: Route, call: Call, lane: Lane): void {
+    if (!isAsking) lane.connection = connection;
     if (isAsking) connection.send(new WireCommand(['ASKING'])).catch(() => {}); // the call fails too
     const command = call.command(connection.scripts);
     lane.inFlight += 1;

@@ -1,3 +1,4 @@
+import { printable } from '@landspout/ioloop/errors';
 import { BackplaneError } from '@landspout/topics';
 import { ErrorReply } from '@redis/client';
 
@@ -62,10 +63,13 @@ export function failureOf(call: FailedCall, cause: unknown): BackplaneError {
       );
 }
 
-/** Returns the text of an error. Those of several addresses that were tried in vain have only a code. */
+/**
+ * Returns the text of an error, which may come from a server that is not Redis. Errors of several addresses that were
+ * tried in vain have only a code.
+ */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.message || (error as NodeJS.ErrnoException).code || error.name;
+  return printable(error.message || (error as NodeJS.ErrnoException).code || error.name);
 }
 
 /** Nothing was done. */

@@ -2,7 +2,6 @@ import { RedisBackplaneError } from '../errors.ts';
 import { AnnouncementsConnection } from './announcements-connection.ts';
 import { ClusterConnections } from './cluster-connections.ts';
 import { AnyNodeEndpoint, FixedEndpoint } from './endpoint.ts';
-import type { ConnectionRules } from './lasting-connection.ts';
 import { reasonOf, replyCode } from './link-errors.ts';
 import type { RedisLink } from './redis-link.ts';
 import {
@@ -15,7 +14,7 @@ import {
 import { SentinelEndpoint } from './sentinel-endpoint.ts';
 import { addressOf } from './server-options.ts';
 import { SingleConnection } from './single-connection.ts';
-import { TwoConnectionLink, type WaitingLimits } from './two-connection-link.ts';
+import { TwoConnectionLink } from './two-connection-link.ts';
 
 /**
  * Connects to Redis. The link keeps the process alive until it is closed, as a client of a database does, also while it is
@@ -37,34 +36,29 @@ export async function openLink(options: RedisLinkOptions): Promise<RedisLink> {
   }
 }
 
-function makeLink({ target, connection, limits }: LinkRules): TwoConnectionLink {
-  if (target.kind === 'cluster') return clusterLink(target.cluster, connection, limits);
+function makeLink(rules: LinkRules): TwoConnectionLink {
+  const { target, connection, limits } = rules;
+  if (target.kind === 'cluster') return clusterLink(target.cluster, rules);
   const endpoint =
     target.kind === 'sentinel'
       ? new SentinelEndpoint(target.sentinel, connection)
       : new FixedEndpoint(target.server);
-  return new TwoConnectionLink(
-    new SingleConnection(endpoint, connection),
-    new AnnouncementsConnection(endpoint, connection),
-    limits,
-  );
+  const commands = new SingleConnection(endpoint, connection);
+  const announcements = new AnnouncementsConnection(endpoint, connection);
+  return new TwoConnectionLink(commands, announcements, limits, connection.log);
 }
 
 /** A node of a cluster passes each announcement on to all others, so that a connection to one of them is enough. */
-function clusterLink(
-  options: ClusterOptions,
-  rules: ConnectionRules,
-  limits: WaitingLimits,
-): TwoConnectionLink {
-  const commands = new ClusterConnections(options, rules, () => {
+function clusterLink(options: ClusterOptions, { connection, limits }: LinkRules): TwoConnectionLink {
+  const commands = new ClusterConnections(options, connection, () => {
     if (!endpoint.isPresent) announcements.renew(new Error('the node serves no slots any more'));
   });
   const endpoint = new AnyNodeEndpoint(
     () => commands.primaries,
     (address) => commands.serverAt(address),
   );
-  const announcements = new AnnouncementsConnection(endpoint, rules);
-  return new TwoConnectionLink(commands, announcements, limits);
+  const announcements = new AnnouncementsConnection(endpoint, connection);
+  return new TwoConnectionLink(commands, announcements, limits, connection.log);
 }
 
 /** Describes why Redis cannot be used, and what can be done. */

@@ -18,7 +18,7 @@ export type ClusterOptions = Pick<RedisClusterOptions, 'rootNodes' | 'defaults' 
 
 /** How Redis is connected to. Exactly one of `url`, `client`, `sentinel` and `cluster` is given. */
 export interface RedisLinkOptions {
-  /** `redis[s]://[[username][:password]@]host[:port][/database]`, or `unix:///path`. */
+  /** `redis[s]://[[username][:password]@]host[:port][/database]`, or `unix://[[username][:password]@]/path`. */
   readonly url?: string | undefined;
   /** One server, as `createClient` of `@redis/client` expects it. */
   readonly client?: ServerOptions | undefined;
@@ -187,11 +187,16 @@ function requireServer(operation: string, name: string, server: ServerOptions): 
   return server;
 }
 
+/** Not a URL as Node reads it: it has no host. */
+const UNIX_URL = /^unix:\/\/(?:[^@/]*@)?\/[^?#]+/;
+
 function requireUrl(operation: string, url: unknown): void {
-  const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed !== undefined && ['redis:', 'rediss:', 'unix:'].includes(parsed.protocol)) return;
+  if (typeof url === 'string') {
+    if (UNIX_URL.test(url)) return;
+    if (URL.canParse(url) && ['redis:', 'rediss:'].includes(new URL(url).protocol)) return;
+  }
   // Not shown: it may contain a password.
-  throw usage(operation, 'url: redis://…, rediss://… or unix://… was expected, and is not what was given');
+  throw usage(operation, 'url: redis://…, rediss://… or unix:///… was expected, and is not what was given');
 }
 
 function usage(operation: string, problem: string): RedisUsageError {

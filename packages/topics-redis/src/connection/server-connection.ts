@@ -122,6 +122,11 @@ export class ServerConnection {
     return this.#waitFor(() => this.#client.unsubscribe(channels, this.#heard, true));
   }
 
+  /** Whether it has ended, or ends when the commands that wait have their replies. */
+  get isRetired(): boolean {
+    return this.#end !== undefined || this.#retirement !== undefined;
+  }
+
   /** Ends the connection when the commands that wait have their replies. */
   retire(cause: Error): void {
     this.#retirement = cause;

@@ -1,3 +1,4 @@
+import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { BackplaneError } from '@landspout/topics';
 import type { AnnouncementsConnection } from './announcements-connection.ts';
 import { Call } from './call.ts';
@@ -24,12 +25,19 @@ export class TwoConnectionLink implements RedisLink {
   readonly #announcements: AnnouncementsConnection;
   readonly #queue: CommandQueue;
   readonly #limits: WaitingLimits;
+  readonly #log: RateLimitedLog;
   #sequence = 0;
   #waitingCalls = 0;
   #waitingBytes = 0;
   #isClosed = false;
 
-  constructor(commands: CommandConnections, announcements: AnnouncementsConnection, limits: WaitingLimits) {
+  constructor(
+    commands: CommandConnections,
+    announcements: AnnouncementsConnection,
+    limits: WaitingLimits,
+    log: RateLimitedLog,
+  ) {
+    this.#log = log;
     this.#commands = commands;
     this.#announcements = announcements;
     this.#queue = new CommandQueue(commands);
@@ -76,6 +84,7 @@ export class TwoConnectionLink implements RedisLink {
     const cause = new Error('the backplane was closed');
     this.#queue.close();
     await Promise.all([this.#commands.close(cause), this.#announcements.close(cause)]);
+    this.#log.flush();
   }
 
   async #call(

@@ -154,7 +154,8 @@ class ProxiedConnection {
 
   cut(how: 'end' | 'reset'): void {
     for (const socket of [this.#client, this.#server]) {
-      if (how === 'reset') socket.resetAndDestroy();
+      // Once FIN is sent, libuv does not send RST any more, and would leave the socket open.
+      if (how === 'reset' && !socket.writableEnded) socket.resetAndDestroy();
       else socket.destroy();
     }
   }

@@ -42,10 +42,9 @@ export class RedisCluster {
     const slot = await this.slotOf(key);
     for (const server of this.#all) {
       if (!server.isRunning) continue;
-      const own = (await server.command('CLUSTER', 'NODES'))
-        .split('\n')
-        .find((line) => line.includes('myself'));
-      if (own?.includes('master') && hasSlot(own, slot)) return server;
+      const own = await ownLine(server);
+      const hasSlot = slotsIn(own).some(([first, last]) => slot >= first && slot <= last);
+      if (own.includes('master') && hasSlot) return server;
     }
     throw new Error(`no node has the slot ${slot}`);
   }
@@ -85,6 +84,17 @@ export class RedisCluster {
     await move.end();
   }
 
+  /** Gives all slots of a node to another one, without their keys: the node has none afterwards. */
+  async drain(from: RedisServer, to: RedisServer): Promise<void> {
+    const ranges = slotsIn(await ownLine(from)).flatMap(([first, last]) => [String(first), String(last)]);
+    for (const node of [from, ...this.nodes.filter((other) => other !== from)]) {
+      await node.command('CLUSTER', 'DELSLOTSRANGE', ...ranges);
+    }
+    await to.command('CLUSTER', 'ADDSLOTSRANGE', ...ranges);
+    await to.command('CLUSTER', 'BUMPEPOCH');
+    await this.reached('ok');
+  }
+
   /** Resolves when each node that runs says that the cluster is in this state. */
   async reached(state: 'ok' | 'fail'): Promise<void> {
     await until(`the cluster is in the state ${state}`, async () => {
@@ -117,15 +127,19 @@ export class RedisCluster {
   }
 }
 
-/** Whether a line of CLUSTER NODES lists the slot. */
-function hasSlot(line: string, slot: number): boolean {
-  return line
-    .split(' ')
-    .slice(8)
-    .some((range) => {
-      const [first, last = first] = range.split('-').map(Number);
-      return first !== undefined && last !== undefined && slot >= first && slot <= last;
-    });
+/** Returns the line of CLUSTER NODES about the node itself. */
+async function ownLine(server: RedisServer): Promise<string> {
+  const lines = (await server.command('CLUSTER', 'NODES')).split('\n');
+  return lines.find((line) => line.includes('myself')) ?? '';
+}
+
+/** Returns the ranges of slots in a line of CLUSTER NODES. */
+function slotsIn(line: string): [first: number, last: number][] {
+  const ranges = line.split(' ').slice(8);
+  return ranges.flatMap((range): [number, number][] => {
+    const match = /^(\d+)(?:-(\d+))?$/.exec(range); // not a slot that is being moved, such as `[93-<-…]`
+    return match === null ? [] : [[Number(match[1]), Number(match[2] ?? match[1])]];
+  });
 }
 
 /** Starts it; resolves when all slots are served. It ends as {@link startRedis} says. */

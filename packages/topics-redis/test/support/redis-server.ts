@@ -29,6 +29,8 @@ const PERSISTENCE = {
 
 /** Printed when the server listens and its data is loaded. A sentinel has no data. */
 const READY = /Ready to accept connections|Sentinel ID is/;
+/** Printed before the data is loaded. */
+const LISTENING = /Server initialized/;
 const PORT_TAKEN = /Address already in use|bind:/;
 
 /** A process of Debian's `redis-server` on a free port of 127.0.0.1, with a folder of its own. */
@@ -63,6 +65,22 @@ export class RedisServer {
 
   /** Starts it; resolves when it accepts commands. @throws Error with what it printed, if it ends before. */
   async start(): Promise<void> {
+    this.#spawn();
+    await this.ready();
+  }
+
+  /** Starts it; resolves when it listens and loads its data. */
+  async startLoading(): Promise<void> {
+    this.#spawn();
+    await this.#printed(LISTENING);
+  }
+
+  /** Resolves when it accepts commands. */
+  ready(): Promise<void> {
+    return this.#printed(READY);
+  }
+
+  #spawn(): void {
     this.#output = '';
     const args = [this.#configFile, ...(this.#options.sentinel ? ['--sentinel'] : [])];
     const env = { ...process.env, ...this.#options.env };
@@ -75,18 +93,25 @@ export class RedisServer {
       });
     }
     this.#ended = new Promise((resolve) => {
+      child.once('error', () => resolve());
       child.once('close', () => {
         guard.kill('SIGKILL');
         if (this.#process === child) this.#process = undefined;
         resolve();
       });
     });
-    await new Promise<void>((resolve, reject) => {
-      child.stdout.on('data', () => {
-        if (READY.test(this.#output)) resolve();
-      });
-      child.once('error', reject);
-      child.once('close', () => reject(new Error(`redis-server ended: ${this.#output}`)));
+  }
+
+  /** Resolves when it has printed this; rejects if it ends before. */
+  #printed(expected: RegExp): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (expected.test(this.#output)) resolve();
+      };
+      look();
+      this.#process?.stdout?.on('data', look);
+      this.#process?.once('error', reject);
+      void this.#ended.then(() => reject(new Error(`redis-server ended: ${this.#output}`)));
     });
   }
 

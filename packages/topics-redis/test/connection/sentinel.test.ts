@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { startSentinels } from '../support/redis-sentinels.ts';
+import { freePort, until } from '../support/scratch.ts';
+import { APPEND, eventsOf, listOf, messagesOf, openTestLink, outcomesOf } from '../support/test-link.ts';
+
+const KEY = '{a}:list';
+const append = (text: string) => [APPEND, [KEY], [text]] as const;
+
+describe('a link to the primary behind sentinels', () => {
+  it('follows the primary through a failover', async () => {
+    const { name, rootNodes, primary, failover } = await startSentinels();
+    const link = await openTestLink({ sentinel: { name, sentinelRootNodes: [...rootNodes] } });
+    const [events, heard] = [eventsOf(link), await messagesOf(link, '{a}')];
+    expect(await link.run(...append('1'))).toBe(1);
+    const before = await primary();
+    await failover();
+    const after = await primary();
+    expect(after).not.toBe(before);
+    await until('commands go to the new primary', async () => (await link.run(...append('2'))) === 2);
+    expect(await after.command('LRANGE', KEY, '0', '-1')).toBe('1\n2');
+    await expect.poll(() => events).toEqual(['lost', 'restored']);
+    await after.command('PUBLISH', '{a}', 'x');
+    await expect.poll(() => heard).toEqual(['x']);
+  });
+
+  it('finds the new primary when the old one is killed, and a sentinel with it', async () => {
+    const { name, rootNodes, primary, servers, sentinels } = await startSentinels();
+    // A sentinel that is not there is passed over, and one that was not named is found.
+    const named = [{ host: '127.0.0.1', port: await freePort() }, ...rootNodes.slice(0, 1)];
+    const link = await openTestLink({ sentinel: { name, sentinelRootNodes: named } });
+    const events = eventsOf(link);
+    await link.run(...append('1'));
+    const before = await primary();
+    await until('the replica has it', async () => {
+      const lengths = await Promise.all(servers.map((server) => server.command('LLEN', KEY)));
+      return lengths.every((length) => length === '1');
+    });
+    await Promise.all([before.kill(), sentinels[0]?.kill()]);
+    await until('the loss is noticed', () => !link.isConnected);
+    expect(await outcomesOf([link.run(...append('2'))])).toEqual(['ERR_TOPICS_UNAVAILABLE']);
+    await until('commands go to the new primary', async () => (await link.run(...append('3'))) === 2);
+    expect(await primary()).not.toBe(before);
+    expect(await listOf(link, KEY)).toEqual(['1', '3']);
+    await until('announcements arrive again', () => link.isConnected);
+    expect(events).toEqual(['lost', 'restored']);
+  });
+
+  it('is refused for a name that the sentinels do not know, and where no sentinel is', async () => {
+    const { name, rootNodes, servers } = await startSentinels();
+    const sentinelRootNodes = [...rootNodes];
+    await expect(openTestLink({ sentinel: { name: 'other', sentinelRootNodes } })).rejects.toMatchObject({
+      code: 'ERR_TOPICS_REDIS_CONNECT',
+      message: expect.stringMatching(
+        /^the primary other cannot be used: no sentinel knows the primary other: the sentinel at 127\.0\.0\.1:\d+ knows no/,
+      ),
+    });
+    const wrong = [{ host: '127.0.0.1', port: servers[0].port }];
+    await expect(openTestLink({ sentinel: { name, sentinelRootNodes: wrong } })).rejects.toMatchObject({
+      code: 'ERR_TOPICS_REDIS_CONNECT',
+      message: expect.stringContaining('ERR unknown command'),
+    });
+  });
+});
