@@ -2,7 +2,13 @@ import { Buffer } from 'node:buffer';
 import { isMainThread } from 'node:worker_threads';
 import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { isTaskChild, MAX_MESSAGE_BYTES, openDoor, ProcessUsageError, serveDoor } from '@landspout/ioloop/processes';
+import {
+  isTaskChild,
+  MAX_MESSAGE_BYTES,
+  openDoor,
+  ProcessUsageError,
+  serveDoor,
+} from '@landspout/ioloop/processes';
 import type {
   Backplane,
   BackplaneStats,

@@ -138,6 +138,25 @@ describe('a parent that is killed while its children publish', () => {
   });
 });
 
+describe('runs of a journal whose program was killed', () => {
+  it('are continued by a child, also if the parent could', async () => {
+    const folder = scratchFolder();
+    onTestFinished(() => removeFolder(folder));
+    const options = { journal: { folder }, isContinued: true, hasRunsInParent: true };
+    const family = await RunningFamily.start(options);
+    family.tell(0, 'startRun', { id: 'run', records: 3 });
+    await family.told('hasWritten');
+    family.signal('parent', 'SIGKILL');
+    await family.ended;
+    const next = await RunningFamily.start(options);
+    const [line] = await next.heard(({ continued }) => continued === 'run');
+    expect(numbers(3)).toContain(line?.task);
+    next.tell(1, 'readRun', { id: 'run' });
+    const [end] = await next.heard(({ run }) => run === 'run');
+    expect(end).toMatchObject({ data: [...numbers(3), 'from another process'], how: 'finished' });
+  });
+});
+
 describe('a child that is stopped while others publish', () => {
   it('costs the parent a bounded queue, and catches up without loss', async () => {
     const family = await RunningFamily.start({ maxQueuedBytes: LIMIT });

@@ -14,6 +14,8 @@ const CHILDREN = 3;
 export interface FamilyOptions extends Pick<ProcessesBackplaneOptions, 'journal' | 'maxQueuedBytes'> {
   /** Whether runs have an `onInterrupted`. */
   readonly isContinued?: boolean;
+  /** Whether the parent has a `Runs` as well, which is above `forkProcesses` in the program. */
+  readonly hasRunsInParent?: boolean;
 }
 
 /** A program with children that share a backplane, each in a process of its own. */
