@@ -98,7 +98,7 @@ describe('ProcessesBackplane', () => {
   });
 
   it('does not open in a worker thread', async () => {
-    const worker = new Worker(new URL('fixtures/thread.mjs', import.meta.url));
+    const worker = new Worker(new URL('fixtures/thread.mjs', import.meta.url), { execArgv: [] });
     const [message] = await once(worker, 'message');
     expect(message).toEqual({ code: 'ERR_TOPICS_USAGE', message: expect.stringContaining('worker thread') });
   });
