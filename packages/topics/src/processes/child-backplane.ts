@@ -49,6 +49,7 @@ export class ChildBackplane implements Backplane {
   readonly #door: MessageDoor;
   readonly #calls: ChildCalls;
   readonly #following: ChildFollowing;
+  readonly #replies: ChildReplies;
   /** The version of the parent, if it is newer. */
   #newerVersion: number | undefined;
   #stats = NOTHING;
@@ -66,8 +67,6 @@ export class ChildBackplane implements Backplane {
     this.#following = new ChildFollowing(this.#calls, rules.logger);
     this.#replies = new ChildReplies(this.#calls, this.#following);
   }
-
-  readonly #replies: ChildReplies;
 
   /**
    * Opens the door, and waits until the parent has accepted it.

@@ -1,11 +1,11 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { DoorEnd, DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
 import type { RateLimitedLog } from '@landspout/ioloop/reactor';
-import type { LogName, NewRecord, RunClaim, TopicSettings } from '../backplane/backplane.ts';
-import { BackplaneError, RunError } from '../errors.ts';
+import type { LogName, NewRecord, TopicSettings } from '../backplane/backplane.ts';
+import { BackplaneError } from '../errors.ts';
 import type { Payload } from '../record.ts';
-import { ChildHoldings } from './child-holdings.ts';
 import { FollowedLog, type FollowedLogHost, inParts, type LocalStore } from './followed-log.ts';
+import { SessionCalls } from './session-calls.ts';
 import type { SharedRecords } from './shared-records.ts';
 import { readFromChild, WIRE_VERSION, type WireCall, type WireCallHandler } from './wire-calls.ts';
 import { wireErrorOf } from './wire-errors.ts';
@@ -29,10 +29,13 @@ export interface SessionServices {
 }
 
 /** Calls of one child that wait for room. A child has a limit of its own, which is lower. */
-export const MAX_WAITING_CALLS = 200_000;
+const MAX_WAITING_CALLS = 200_000;
 
 /** A page that is longer would keep other messages waiting, and a message has a limit. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+
+/** What a child of a later version may call for. */
+const READING: ReadonlySet<WireCall['method']> = new Set(['runInfo', 'stats'] as const);
 
 /** A call whose reply may be large. */
 interface WaitingCall {
@@ -46,15 +49,13 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   readonly records: SharedRecords;
   readonly #services: SessionServices;
   readonly #door: MessageDoor;
-  readonly #holdings = new ChildHoldings();
+  readonly #calls: SessionCalls;
   readonly #topics = new Map<string, FollowedLog>();
   readonly #runs = new Map<string, FollowedLog>();
   readonly #byNumber = new Map<number, FollowedLog>();
   /** Those that have something to send. */
   readonly #postponed = new Set<FollowedLog>();
   #waiting: WaitingCall[] = [];
-  /** Calls that are being made. */
-  #inFlight = 0;
   #isFull = false;
   #isOver = false;
   /** The version of the child, if it is newer. */
@@ -64,6 +65,7 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     this.store = services.store;
     this.records = services.records;
     this.#services = services;
+    this.#calls = new SessionCalls(services.store);
     this.#door = door;
   }
 
@@ -170,7 +172,8 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
       this.#callWithRoom(call, wire);
       return;
     }
-    void this.#reply(call, this.#make(wire));
+    if (this.#newerVersion !== undefined && !READING.has(wire.method)) this.#refuse(call, this.#newerVersion);
+    else void this.#reply(call, this.#calls.make(wire));
   }
 
   unfollow(number: number, presenceOnly: boolean): void {
@@ -184,113 +187,43 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     this.#forget(log);
   }
 
-  /** Makes a call that is not for reading or following. The promise rejects if it fails, the call throws nothing. */
-  async #make(wire: Exclude<WireCall, WaitingCall['wire']>): Promise<unknown> {
-    const { store } = this;
-    if (wire.method === 'runInfo') return store.runInfo(...wire.args);
-    if (wire.method === 'stats') return store.stats();
-    if (this.#newerVersion !== undefined) throw this.#versionError(this.#newerVersion);
-    switch (wire.method) {
-      case 'delete':
-        return store.delete(...wire.args);
-      case 'revoke': {
-        const [topic, subject] = wire.args;
-        await store.revoke(topic, subject ?? undefined);
-        return store.revocations;
-      }
-      case 'join':
-        return this.#join(...wire.args);
-      case 'leave': {
-        const [topic, member, settings] = wire.args;
-        // A member of another child stays.
-        return this.#holdings.left(topic, member) ? store.leave(topic, member, settings) : undefined;
-      }
-      case 'claimRun':
-        return this.#claimed(await store.claimRun(...wire.args));
-      case 'claimExpiredRun':
-        return this.#claimed(await store.claimExpiredRun(wire.args[0] ?? undefined));
-      case 'renewRun':
-        return this.#held(wire.args[0], wire.args[1], false, store.renewRun(...wire.args));
-      case 'releaseRun':
-        return this.#held(wire.args[0], wire.args[1], true, store.releaseRun(...wire.args));
-      case 'endRun':
-        return this.#held(wire.args[0], wire.args[1], true, store.endRun(...wire.args));
-      case 'cancelRun':
-        return store.cancelRun(...wire.args);
-      default:
-        return unknownCall(wire);
-    }
-  }
-
-  async #join(...[topic, member, settings]: Extract<WireCall, { method: 'join' }>['args']): Promise<void> {
-    // Before it has joined, because a leave may come at once.
-    this.#holdings.joined(topic, member.member, settings);
-    try {
-      await this.store.join(topic, member, settings);
-    } catch (error) {
-      this.#holdings.left(topic, member.member);
-      throw error;
-    }
-  }
-
-  /** Remembers that the child has the lease. If it has ended meanwhile, that is given up at once. */
-  #claimed<Claim extends RunClaim | { readonly token: undefined } | undefined>(claim: Claim): Claim {
-    if (claim?.token !== undefined) this.#holdings.claimed(claim.run.id, claim.token);
-    return claim;
-  }
-
-  /** Waits for a call with a token. @param isLast - the token is not valid after it. */
-  async #held<Result>(id: string, token: number, isLast: boolean, made: Promise<Result>): Promise<Result> {
-    try {
-      const result = await made;
-      if (isLast) this.#holdings.lost(id, token);
-      return result;
-    } catch (error) {
-      if (error instanceof RunError) this.#holdings.lost(id, token);
-      throw error;
-    }
-  }
-
-  #versionError(version: number): BackplaneError {
-    return new BackplaneError(
+  #refuse(call: number, version: number): void {
+    const error = new BackplaneError(
       'ERR_TOPICS_PROCESSES_VERSION',
       `this child runs version ${version} and its parent ${WIRE_VERSION}, so the child can only read; restart the whole program`,
     );
+    this.#fail(call, error);
   }
 
-  /** Makes a call that returns a cursor, and replies. Publishing is frequent, so this is no async function. */
+  #fail(call: number, error: unknown): void {
+    this.sendUrgent(failureToChild(this.records.writer, call, wireErrorOf(error)));
+  }
+
+  /** Replies to a call that returns a cursor. Publishing is frequent, so this is no async function. */
   #replyCursor(call: number, make: () => Promise<string>): void {
-    const { writer } = this.records;
-    this.#inFlight += 1;
-    const failed = (error: unknown): void => {
-      this.sendUrgent(failureToChild(writer, call, wireErrorOf(error)));
-      this.#settled();
-    };
     if (this.#newerVersion !== undefined) {
-      failed(this.#versionError(this.#newerVersion));
+      this.#refuse(call, this.#newerVersion);
       return;
     }
-    make().then((cursor) => {
-      this.sendUrgent(cursorToChild(writer, call, cursor, this.#postponed.size > 0));
-      this.#settled();
-    }, failed);
+    this.#calls.begin();
+    make().then(
+      (cursor) => {
+        this.sendUrgent(cursorToChild(this.records.writer, call, cursor, this.#postponed.size > 0));
+        this.#calls.settled();
+      },
+      (error) => {
+        this.#fail(call, error);
+        this.#calls.settled();
+      },
+    );
   }
 
   async #reply(call: number, made: Promise<unknown>): Promise<void> {
-    const { writer } = this.records;
-    this.#inFlight += 1;
     try {
-      this.sendUrgent(resultToChild(writer, call, await made));
+      this.sendUrgent(resultToChild(this.records.writer, call, await made));
     } catch (error) {
-      this.sendUrgent(failureToChild(writer, call, wireErrorOf(error)));
+      this.#fail(call, error);
     }
-    this.#settled();
-  }
-
-  /** What the child has called for before its end is done before its leases are given up. */
-  #settled(): void {
-    this.#inFlight -= 1;
-    if (this.#isOver && this.#inFlight === 0) this.#holdings.release(this.store);
   }
 
   /** Makes a call whose reply may be large, after those that wait. */
@@ -300,7 +233,7 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
         'ERR_TOPICS_BUSY',
         `${MAX_WAITING_CALLS} calls of this child wait for room already; nothing was done`,
       );
-      this.sendUrgent(failureToChild(this.records.writer, call, wireErrorOf(busy)));
+      this.#fail(call, busy);
       return;
     }
     this.#waiting.push({ call, wire });
@@ -327,7 +260,7 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     try {
       return wire.method === 'read' ? this.#read(call, ...wire.args) : this.#follow(call, ...wire.args);
     } catch (error) {
-      this.sendUrgent(failureToChild(this.records.writer, call, wireErrorOf(error)));
+      this.#fail(call, error);
       return true;
     }
   }
@@ -382,14 +315,7 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     this.#byNumber.clear();
     this.#topics.clear();
     this.#runs.clear();
-    if (this.#inFlight === 0) this.#holdings.release(this.store);
+    this.#calls.end();
     this.#services.over(this);
   }
-}
-
-function unknownCall(wire: { readonly method: string }): never {
-  throw new BackplaneError(
-    'ERR_TOPICS_UNAVAILABLE',
-    `${wire.method} is a call of a newer version; nothing was done`,
-  );
 }
