@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { converse } from './fixtures/raw-client.ts';
 import { waitUntil, withServer } from './fixtures/running-server.ts';
 
-const PROGRAM = fileURLToPath(new URL('fixtures/crowd-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('fixtures/programs/crowd-program.mjs', import.meta.url));
 const EACH = 100;
 const KINDS = 3;
 const LARGE = Buffer.alloc(8 * 1024 * 1024, 'x');

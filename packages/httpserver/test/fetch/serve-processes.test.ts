@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RunningLines } from '../fixtures/running-lines.ts';
 import { ask } from './compat/servers.ts';
 
-const PROGRAM = fileURLToPath(new URL('../fixtures/serve-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../fixtures/programs/serve-program.mjs', import.meta.url));
 
 interface Line {
   readonly port?: number;

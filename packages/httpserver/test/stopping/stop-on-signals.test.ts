@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { HTTPServer } from '../../src/index.ts';
 import { RawClient } from '../fixtures/raw-client.ts';
 
-const PROGRAM = fileURLToPath(new URL('../fixtures/signal-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../fixtures/programs/signal-program.mjs', import.meta.url));
 
 /** A program with a server whose `/slow` is answered when its client shuts down its side. */
 async function start() {

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { type LoadClients, LoadGenerator } from './fixtures/load-generator.ts';
-import { RunningLines } from './fixtures/running-lines.ts';
+import { type LoadClients, LoadGenerator } from '../fixtures/load/load-generator.ts';
+import { RunningLines } from '../fixtures/running-lines.ts';
 
-const PROGRAM = fileURLToPath(new URL('fixtures/rolling-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../fixtures/programs/rolling-program.mjs', import.meta.url));
 const PROCESSES = 4;
 const RESTARTS = 3;
 

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 
-const PROGRAM = fileURLToPath(new URL('fixtures/processes-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../fixtures/programs/processes-program.mjs', import.meta.url));
 
 type Line = { readonly pid: number; readonly port?: number; readonly slow?: boolean };
 
@@ -43,7 +43,9 @@ describe('HTTPServer in many processes', () => {
   });
 });
 
-const BIND_THEN_FORK = fileURLToPath(new URL('fixtures/bind-then-fork-program.mjs', import.meta.url));
+const BIND_THEN_FORK = fileURLToPath(
+  new URL('../fixtures/programs/bind-then-fork-program.mjs', import.meta.url),
+);
 
 type Record = { readonly level?: string; readonly code?: string; readonly message: string };
 

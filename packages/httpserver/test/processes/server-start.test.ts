@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { HTTPServer, type HTTPServerStats, type StartOptions } from '../src/index.ts';
-import { RawClient } from './fixtures/raw-client.ts';
-import { RunningLines } from './fixtures/running-lines.ts';
+import { HTTPServer, type HTTPServerStats, type StartOptions } from '../../src/index.ts';
+import { RawClient } from '../fixtures/raw-client.ts';
+import { RunningLines } from '../fixtures/running-lines.ts';
 
-const PROGRAM = fileURLToPath(new URL('fixtures/start-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../fixtures/programs/start-program.mjs', import.meta.url));
 
 interface Line {
   readonly port?: number;

@@ -1,7 +1,7 @@
 import { type IOStream, TlsServerContext } from '@landspout/iostream';
 import { describe, expect, it } from 'vitest';
-import { HTTPServer } from '../src/index.ts';
-import { makeIdentity } from './fixtures/identity.ts';
+import { HTTPServer } from '../../src/index.ts';
+import { makeIdentity } from '../fixtures/identity.ts';
 
 const identity = makeIdentity();
 const respond = () => {};

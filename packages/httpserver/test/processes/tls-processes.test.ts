@@ -7,10 +7,10 @@ import { text } from 'node:stream/consumers';
 import { connect, type SecureVersion } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { makeCertificate } from './fixtures/certificate.ts';
-import { RunningLines } from './fixtures/running-lines.ts';
+import { makeCertificate } from '../fixtures/certificate.ts';
+import { RunningLines } from '../fixtures/running-lines.ts';
 
-const PROGRAM = fileURLToPath(new URL('fixtures/tls-start-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../fixtures/programs/tls-start-program.mjs', import.meta.url));
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 

@@ -2,13 +2,13 @@ import { connect } from 'node:net';
 import { HTTPHeaders } from '@landspout/http1';
 import { IOLoop } from '@landspout/ioloop';
 import { describe, expect, it } from 'vitest';
-import { CuttableTls } from '../../iostream/test/support/bare-ends.ts';
-import { FetchContainer } from '../src/fetch/index.ts';
-import type { ServerRequest } from '../src/index.ts';
-import { NodeContainer } from '../src/node/index.ts';
-import { makeCertificate } from './fixtures/certificate.ts';
-import { RecordingDelegate } from './fixtures/recording-delegate.ts';
-import { type RunningServer, waitUntil, withServer } from './fixtures/running-server.ts';
+import { CuttableTls } from '../../../iostream/test/support/bare-ends.ts';
+import { FetchContainer } from '../../src/fetch/index.ts';
+import type { ServerRequest } from '../../src/index.ts';
+import { NodeContainer } from '../../src/node/index.ts';
+import { makeCertificate } from '../fixtures/certificate.ts';
+import { RecordingDelegate } from '../fixtures/recording-delegate.ts';
+import { type RunningServer, waitUntil, withServer } from '../fixtures/running-server.ts';
 
 const certificate = makeCertificate();
 /** node:tls reports an end without close_notify as any other. */

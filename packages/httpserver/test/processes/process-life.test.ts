@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 
-const PROGRAM = fileURLToPath(new URL('fixtures/life-program.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../fixtures/programs/life-program.mjs', import.meta.url));
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
 /** Each runs a program of its own on the built packages, with the backend under test. */
