@@ -1,4 +1,4 @@
-// The long form of test/mounting/hostile-clients.test.ts: thousands of clients that leave in every mount, by random seeds.
+// The long form of test/mounting/hostile/clients.test.ts: thousands of clients that leave in every mount, by random seeds.
 //
 //   node packages/web/scripts/leaving-clients.mjs [rounds] [clients] [seed]
 //
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const [rounds = 5, clients = 300, first = Date.now() % 1_000_000] = process.argv.slice(2).map(Number);
 const command = 'vitest run --config tooling/vitest/workspace.config.ts --root . --testTimeout 600000';
-const file = 'packages/web/test/mounting/hostile-clients.test.ts';
+const file = 'packages/web/test/mounting/hostile/clients.test.ts';
 
 for (let seed = first; seed < first + rounds; seed += 1) {
   for (const backend of ['native', 'portable']) {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
-import { RequestHandler } from '../../src/index.ts';
-import type { Handlers, OpenPlace, Place } from './hostile-places.ts';
-import { HostileClient, looksComplete, turn } from './hostile-world.ts';
+import { RequestHandler } from '../../../src/index.ts';
+import type { Handlers, OpenPlace, Place } from './places.ts';
+import { HostileClient, looksComplete, turn } from './world.ts';
 
 const BODY_BYTES = 200 * 1024;
 const PIECE_BYTES = 16 * 1024;

@@ -4,8 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { FetchEnvironment } from '@landspout/httpserver/fetch';
-import { RequestHandler } from '../../src/index.ts';
-import type { Handlers } from './hostile-places.ts';
+import { RequestHandler } from '../../../src/index.ts';
+import type { Handlers } from './places.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

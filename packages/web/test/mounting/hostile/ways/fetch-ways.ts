@@ -1,6 +1,6 @@
 import { exchangeOf } from '@landspout/httpserver/fetch';
-import { HTTPHeaders } from '../../../src/index.ts';
-import { type FetchWay, turn, type World } from '../hostile-world.ts';
+import { HTTPHeaders } from '../../../../src/index.ts';
+import { type FetchWay, turn, type World } from '../world.ts';
 import {
   aborted,
   BIG,

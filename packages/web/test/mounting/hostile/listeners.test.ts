@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { RequestHandler } from '../../src/index.ts';
-import { PLACES } from './hostile-places.ts';
-import { HostileClient } from './hostile-world.ts';
+import { RequestHandler } from '../../../src/index.ts';
+import { PLACES } from './places.ts';
+import { HostileClient } from './world.ts';
 
 const REQUESTS = 15;
 

@@ -16,9 +16,9 @@ import {
   type HandlerClass,
   HTTPServer,
   mount,
-} from '../../src/index.ts';
-import { nodeMiddleware } from '../../src/node/index.ts';
-import { RecordingLogger } from '../fixtures/running-application.ts';
+} from '../../../src/index.ts';
+import { nodeMiddleware } from '../../../src/node/index.ts';
+import { RecordingLogger } from '../../fixtures/running-application.ts';
 
 export type FetchFunction = (request: Request, environment: FetchEnvironment) => unknown;
 export type NodeFunction = (

@@ -1,10 +1,10 @@
 import { FetchContainer } from '@landspout/httpserver/fetch';
 import { NodeContainer } from '@landspout/httpserver/node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Middleware, mount, RequestHandler } from '../../src/index.ts';
-import { withApp } from '../fixtures/running-application.ts';
-import { type Handlers, MAX_BODY_BYTES, type OpenPlace, PLACES } from './hostile-places.ts';
-import { converse, HostileClient, looksComplete, statusOf, turn } from './hostile-world.ts';
+import { type Middleware, mount, RequestHandler } from '../../../src/index.ts';
+import { withApp } from '../../fixtures/running-application.ts';
+import { type Handlers, MAX_BODY_BYTES, type OpenPlace, PLACES } from './places.ts';
+import { converse, HostileClient, looksComplete, statusOf, turn } from './world.ts';
 
 interface Call {
   readonly method: string;

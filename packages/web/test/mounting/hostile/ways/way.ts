@@ -1,6 +1,6 @@
 // What the ways of all handlers share: how they are described, and those that are the same for every kind of handler.
 
-import { turn } from '../hostile-world.ts';
+import { turn } from '../world.ts';
 
 /**
  * What a client sees:

@@ -1,5 +1,5 @@
 import { pipeline, Readable } from 'node:stream';
-import type { NodeWay } from '../hostile-world.ts';
+import type { NodeWay } from '../world.ts';
 import { BIG, bug, INJECTION, PIECE, THROWING, thenable, type Way } from './way.ts';
 
 const closed = (emitter: { once(name: string, listener: () => void): unknown }): Promise<void> =>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { randomOf } from '../../../httpserver/test/fixtures/random.ts';
-import { PLACES } from './hostile-places.ts';
-import { leave, leavings, problemsOf, Visits } from './hostile-visits.ts';
-import { converse, openDescriptors, requestOf, statusOf, until, World } from './hostile-world.ts';
+import { randomOf } from '../../../../httpserver/test/fixtures/random.ts';
+import { PLACES } from './places.ts';
+import { leave, leavings, problemsOf, Visits } from './visits.ts';
+import { converse, openDescriptors, requestOf, statusOf, until, World } from './world.ts';
 
 /** scripts/leaving-clients.mjs runs this file with other numbers. */
 const SEED = Number(process.env.LANDSPOUT_SEED ?? 19);

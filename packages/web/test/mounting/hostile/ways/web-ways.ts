@@ -1,4 +1,4 @@
-import { turn, type WebWay } from '../hostile-world.ts';
+import { turn, type WebWay } from '../world.ts';
 import { aborted, bug, HANGING, INJECTION, later, piece, THROWING, type Way } from './way.ts';
 
 export const WEB_WAYS: Readonly<Record<string, Way<WebWay>>> = {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type OpenPlace, PLACES } from './hostile-places.ts';
-import { FETCH_WAYS } from './hostile-ways/fetch-ways.ts';
-import { NODE_WAYS } from './hostile-ways/node-ways.ts';
-import type { Way } from './hostile-ways/way.ts';
-import { WEB_WAYS } from './hostile-ways/web-ways.ts';
+import { type OpenPlace, PLACES } from './places.ts';
+import { FETCH_WAYS } from './ways/fetch-ways.ts';
+import { NODE_WAYS } from './ways/node-ways.ts';
+import type { Way } from './ways/way.ts';
+import { WEB_WAYS } from './ways/web-ways.ts';
 import {
   converse,
   HostileClient,
@@ -14,7 +14,7 @@ import {
   turn,
   until,
   World,
-} from './hostile-world.ts';
+} from './world.ts';
 
 const WAYS = { fetch: FETCH_WAYS, node: NODE_WAYS, web: WEB_WAYS };
 
