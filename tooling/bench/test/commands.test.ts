@@ -45,8 +45,12 @@ describe('bench', () => {
     ],
     // Without Redis, rows that use it are not measured.
     [
-      'topics --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --connections 2 --many 4 --clients 4 --behind 20 --rate 100 --readers 4 --only across,across-rate,across-resume --rows floor,processes,redis,socket.io',
+      'topics --rounds 1 --measure-ms 50 --warmup-ms 20 --warmups 1 --connections 1 --many 4 --rate 100 --readers 4 --only across,across-rate --rows processes,redis',
       'TopicHandler, processes, across-rate, 100 publishes a second to 4 subscribers: p99 ms',
+    ],
+    [
+      'topics --rounds 1 --warmups 1 --clients 4 --behind 20 --only across-resume --rows floor,processes,redis,socket.io',
+      '4 clients of 3 processes, 20 records behind',
     ],
     ['writers --writers 1 --seconds 1', 'max ms'],
     [
