@@ -27,10 +27,10 @@ const calmMs = Number(values.seconds) * 1000;
 const drainMs = Number(values['drain-ms']);
 let redisUrl = process.env.REDIS_URL;
 
+const folder = mkdtempSync(path.join(tmpdir(), 'rolling-deploy-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 /** Undone in reverse order, however the deploy ends. */
 const undo: (() => unknown)[] = [];
-const folder = mkdtempSync(path.join(tmpdir(), 'rolling-deploy-'));
-undo.push(() => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void undoAll().finally(() => process.exit(1)));
 try {

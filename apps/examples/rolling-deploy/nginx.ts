@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { endWithUs } from './programs.ts';
 
 /** Debian has it in a folder that is on the path of root only. */
 const PROGRAM = existsSync('/usr/sbin/nginx') ? '/usr/sbin/nginx' : 'nginx';
@@ -37,6 +38,7 @@ export class Nginx {
     const { folder } = this.#options;
     const args = ['-e', 'stderr', '-p', folder, '-c', path.join(folder, 'nginx.conf')];
     this.#process = spawn(PROGRAM, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    endWithUs(this.#process);
     this.#process.on('error', (error) => console.error(`nginx does not start: ${error.message}`));
   }
 
@@ -67,6 +69,8 @@ function configuration({ folder, port, clients, shutdownMs }: NginxOptions, upst
   const connections = clients * 2 + 512;
   return `daemon off;
 pid ${folder}/nginx.pid;
+# Less than crit would be a line for each client that is away before its connection is closed.
+error_log stderr crit;
 worker_processes auto;
 worker_rlimit_nofile ${connections + 512};
 # Without it, workers of an earlier configuration stay as long as one of their clients does.

@@ -19,6 +19,13 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Ends a child with this process, however this one ends, except by SIGKILL. */
+export function endWithUs(child: ChildProcess): void {
+  const kill = (): void => void child.kill();
+  process.on('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
+}
+
 /** A program that this one has started, and stops. */
 export class Program {
   readonly #child: ChildProcess;
@@ -61,6 +68,7 @@ export class Program {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    endWithUs(child);
     const program = new Program(child);
     const line = new Promise<RegExpExecArray>((resolve, reject) => {
       createInterface({ input: child.stdout }).on('line', (text) => {
