@@ -132,6 +132,11 @@ export class LastingConnection {
     if (this.isClosed) return;
     this.#current = connection;
     this.#attempts = 0;
+    if (this.#failure !== undefined) {
+      const { address } = connection;
+      this.#options.rules.log.info('connected', { address }, 'Redis is connected again');
+    }
+    this.#failure = undefined;
     restored?.();
     if (connection.ended !== undefined) this.#lose(connection.ended);
   }

@@ -1,3 +1,4 @@
+import { runInRootContext } from '@landspout/ioloop/reactor';
 import { RedisBackplaneError } from '../errors.ts';
 import { AnnouncementsConnection } from './announcements-connection.ts';
 import { ClusterConnections } from './cluster-connections.ts';
@@ -24,10 +25,10 @@ import { TwoConnectionLink } from './two-connection-link.ts';
  * @throws RedisBackplaneError `ERR_TOPICS_REDIS_CONNECT` if a first attempt fails; see its `cause`. Nothing stays open.
  */
 export async function openLink(options: RedisLinkOptions): Promise<RedisLink> {
-  const rules = requireLinkOptions('openLink', options);
+  const rules = requireLinkOptions('RedisBackplane.connect', options);
   const link = makeLink(rules);
   try {
-    await link.open();
+    await inRootContext(() => link.open());
     return link;
   } catch (error) {
     throw new RedisBackplaneError('ERR_TOPICS_REDIS_CONNECT', problemOf(rules, error as Error), {
@@ -46,6 +47,13 @@ function makeLink(rules: LinkRules): TwoConnectionLink {
   const commands = new SingleConnection(endpoint, connection);
   const announcements = new AnnouncementsConnection(endpoint, connection);
   return new TwoConnectionLink(commands, announcements, limits, connection.log);
+}
+
+/** Runs what outlives its caller: its timers and sockets, and all that they call, are in no context of the caller. */
+function inRootContext<Result>(begin: () => Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    runInRootContext(() => void begin().then(resolve, reject), undefined);
+  });
 }
 
 /** A node of a cluster passes each announcement on to all others, so that a connection to one of them is enough. */

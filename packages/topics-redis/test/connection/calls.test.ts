@@ -96,8 +96,11 @@ describe('calls of a link', () => {
     const redis = await startRedis({ config: ['busy-reply-threshold 1'] });
     const link = await openTestLink({ url: redis.url });
     const endless = redis.command('EVAL', 'while true do end', '0').catch(() => {});
-    const pings = await openTestLink({ url: redis.url }).catch((error: Error) => error);
-    expect(pings).toMatchObject({
+    await until('the server is busy', async () => {
+      return (await redis.command('PING').catch(String)).includes('BUSY');
+    });
+    const opening = openTestLink({ url: redis.url }).catch((error: Error) => error);
+    expect(await opening).toMatchObject({
       code: 'ERR_TOPICS_REDIS_CONNECT',
       message: expect.stringContaining('BUSY'),
     });

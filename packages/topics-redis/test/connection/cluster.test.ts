@@ -1,6 +1,7 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import { hashTag, slotOf } from '../../src/connection/hash-slot.ts';
+import { type FaultProxy, startProxy } from '../support/fault-proxy.ts';
 import { type RedisCluster, startCluster } from '../support/redis-cluster.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/scratch.ts';
@@ -170,6 +171,37 @@ describe('a link to a cluster', () => {
     await until('announcements arrive', () => link.isConnected);
     await cluster.replica?.command('PUBLISH', 'x', 'y');
     await expect.poll(() => heard).toEqual(['y']);
+  });
+
+  it('authenticates at each node, and gives up one that is half-open', async () => {
+    const cluster = await startCluster({ password: 'secret' });
+    const proxies = await Promise.all(cluster.nodes.map((node) => startProxy(node)));
+    const address = ({ port }: { readonly port: number }) => ({ host: '127.0.0.1', port });
+    const addresses = cluster.nodes.map((node, index) => {
+      return [`127.0.0.1:${node.port}`, address(proxies[index] as FaultProxy)] as const;
+    });
+    const defaults = { password: 'secret' };
+    const rootNodes = proxies.map((proxy) => ({ socket: address(proxy) }));
+    const refused = openTestLink({ cluster: { rootNodes } });
+    await expect(refused).rejects.toMatchObject({ message: expect.stringContaining('NOAUTH') });
+    const clock = new VirtualClock();
+    const nodeAddressMap = Object.fromEntries(addresses);
+    const link = await openTestLink({ cluster: { rootNodes, defaults, nodeAddressMap }, clock });
+    const keys = await keysOfNodes(cluster);
+    const events = eventsOf(link);
+    proxies[0]?.halt();
+    const calls = keys.map((key) => link.run(...append(key, '1')));
+    await Promise.all(calls.slice(1));
+    const outcomes = outcomesOf(calls);
+    await clock.advance(10_000);
+    expect(await outcomes).toEqual(['ERR_TOPICS_OUTCOME_UNKNOWN', 'done', 'done']);
+    proxies[0]?.pass();
+    await until('the node is used again', async () => {
+      await clock.advance(100);
+      return (await outcomesOf([link.run(...append(keys[0] as string, '3'))])).join() === 'done';
+    });
+    await until('announcements arrive', () => link.isConnected);
+    expect(events).toEqual(events.length === 0 ? [] : ['lost', 'restored']);
   });
 
   it('knows no node of a server that is none', async () => {

@@ -1,4 +1,4 @@
-import { type RedisServer, startRedis } from './redis-server.ts';
+import { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.ts';
 import { freePort, until } from './scratch.ts';
 
 export interface RedisClusterOptions {
@@ -8,6 +8,8 @@ export interface RedisClusterOptions {
   readonly replica?: boolean;
   /** Whether the nodes accept commands while slots of another one are not served. Default: false, as in Redis. */
   readonly isPartlyUsable?: boolean;
+  /** Password of each node. Default: none. */
+  readonly password?: string;
   /** More lines of the configuration of each node. */
   readonly config?: readonly string[];
 }
@@ -142,22 +144,23 @@ function slotsIn(line: string): [first: number, last: number][] {
   });
 }
 
+function nodeOptions(options: RedisClusterOptions, busPort: number): RedisServerOptions {
+  const { nodeTimeoutMs = 2000, isPartlyUsable = false, password, config = [] } = options;
+  const lines = [
+    ...config,
+    'cluster-enabled yes',
+    `cluster-port ${busPort}`,
+    `cluster-node-timeout ${nodeTimeoutMs}`,
+    `cluster-require-full-coverage ${isPartlyUsable ? 'no' : 'yes'}`,
+    'repl-diskless-sync-delay 0',
+  ];
+  if (password === undefined) return { config: lines };
+  return { password, config: [...lines, `requirepass ${password}`, `masterauth ${password}`] };
+}
+
 /** Starts it; resolves when all slots are served. It ends as {@link startRedis} says. */
 export async function startCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
-  const { nodeTimeoutMs = 2000, isPartlyUsable = false, config = [] } = options;
-  const start = async () => {
-    const busPort = await freePort();
-    return startRedis({
-      config: [
-        ...config,
-        'cluster-enabled yes',
-        `cluster-port ${busPort}`,
-        `cluster-node-timeout ${nodeTimeoutMs}`,
-        `cluster-require-full-coverage ${isPartlyUsable ? 'no' : 'yes'}`,
-        'repl-diskless-sync-delay 0',
-      ],
-    });
-  };
+  const start = () => startRedis(async () => nodeOptions(options, await freePort()));
   const nodes: RedisServer[] = [];
   for (let count = 0; count < NODES; count += 1) nodes.push(await start());
   const replica = options.replica ? await start() : undefined;

@@ -197,14 +197,14 @@ function guardOf(server: ChildProcess, folder: string): ChildProcess {
  * Starts a server. It is ended, and its folder removed, at the end of the test, or of the test file if this is called in a
  * hook.
  *
- * @param options - or a function of the port.
+ * @param options - or a function of the port, called again if another process has taken it.
  */
 export async function startRedis(
-  options: RedisServerOptions | ((port: number) => RedisServerOptions) = {},
+  options: RedisServerOptions | ((port: number) => RedisServerOptions | Promise<RedisServerOptions>) = {},
 ): Promise<RedisServer> {
   for (;;) {
     const port = await freePort();
-    const server = new RedisServer(port, typeof options === 'function' ? options(port) : options);
+    const server = new RedisServer(port, typeof options === 'function' ? await options(port) : options);
     try {
       await server.start();
       atTheEnd(() => server.dispose());
