@@ -96,6 +96,22 @@ describe('a demo of three processes', { timeout: 120_000 }, () => {
     expect(reader.gaps).toEqual([]);
   });
 
+  it('shows each line once after the parent was killed and started again', async () => {
+    readers = await readersAtAll(site);
+    const sent = readers.flatMap((reader, at) => LINES.map((line) => reader.say(`${at}${line}`)));
+    await sent[0];
+    // Its children notice that, and end.
+    await site.stop('SIGKILL');
+    await site.startAgain();
+    await Promise.all(sent);
+    for (const { texts, gaps, served } of readers) {
+      await expect.poll(() => texts, EVENTUALLY).toHaveLength(sent.length);
+      expect(texts).toEqual(readers[0]?.texts);
+      expect(gaps).toEqual([]);
+      await expect.poll(() => served.at(-1)?.startedAt, EVENTUALLY).not.toBe(served[0]?.startedAt);
+    }
+  });
+
   it('kills only its own processes, and only for a page of this machine', async () => {
     readers = await readersAtAll(site);
     const [{ facts }] = readers as [RoomReader];

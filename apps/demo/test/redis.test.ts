@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join as joinPath } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startRedis } from '../../../packages/topics-redis/test/support/redis-server.ts';
 import { freePort } from '../../../packages/topics-redis/test/support/scratch.ts';
 import { madeUpText } from '../src/response/made-up-text.ts';
 import type { Piece } from '../src/response/responses.ts';
-import { EVENTUALLY } from './demo-browser.ts';
+import { join, people, say, texts } from './chat-pages.ts';
+import { DESKTOP } from './chromium-scene.ts';
+import { DemoBrowser, EVENTUALLY, picture } from './demo-browser.ts';
 import { DemoProcess } from './demo-process.ts';
 import { DemoSite } from './demo-site.ts';
 import { RoomReader, readersAtAll } from './room-reader.ts';
@@ -62,8 +64,47 @@ describe('demos with one Redis', { timeout: 120_000 }, () => {
     for (const reader of readers) reader[Symbol.dispose]();
   });
 
+  it('let tabs talk that are at different demos', async () => {
+    const { url } = await startRedis();
+    await using one = await DemoSite.start('--redis', url);
+    await using two = await DemoSite.start('--redis', url);
+    await using browser = await DemoBrowser.start();
+    const ada = await join(await browser.open(one.origin), 'Ada');
+    const bo = await join(await browser.open(two.origin), 'Bo');
+    await say(ada, 'Where are you?');
+    await expect.poll(() => texts(bo), EVENTUALLY).toEqual(['Where are you?']);
+    await say(bo, 'At the other demo.');
+    for (const page of [ada, bo]) {
+      await expect.poll(() => texts(page), EVENTUALLY).toEqual(['Where are you?', 'At the other demo.']);
+      await expect.poll(async () => (await people(page)).sort(), EVENTUALLY).toEqual(['Ada', 'Bo']);
+      await page.locator('#served').getByText('backplane: Redis').waitFor();
+    }
+    await bo.getByText('Beneath this page').click();
+    const tabs = bo.locator('[data-fact="tabs"]');
+    await expect.poll(() => tabs.textContent(), EVENTUALLY).toBe('2, 1 of them at this process');
+    await picture(bo, 'chat-redis', DESKTOP);
+    expect(await browser.finish()).toEqual([]);
+  });
+
+  it('go on after Redis was stopped and started again', async () => {
+    const redis = await startRedis({ persistence: 'aof' });
+    await using site = await DemoSite.start('--redis', redis.url);
+    using ada = await RoomReader.start(site);
+    using bo = await RoomReader.start(site);
+    await ada.say('before');
+    await redis.stop();
+    const meanwhile = ada.say('meanwhile');
+    await redis.start();
+    await meanwhile;
+    await bo.say('after');
+    for (const { texts, gaps } of [ada, bo]) {
+      await expect.poll(() => texts, EVENTUALLY).toEqual(['before', 'meanwhile', 'after']);
+      expect(gaps).toEqual([]);
+    }
+  });
+
   it('end with one line if there is none, or if it refuses them', async () => {
-    const data = mkdtempSync(join(tmpdir(), 'landspout-demo-test-'));
+    const data = mkdtempSync(joinPath(tmpdir(), 'landspout-demo-test-'));
     const port = await freePort();
     const closed = await startRedis({ config: ['requirepass secret'] });
     for (const [url, host] of [
