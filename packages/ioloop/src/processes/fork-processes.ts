@@ -14,6 +14,7 @@ import { requestSecret, secretReceived } from './messages/shared-secret.ts';
 import { endWithParent, hearParent } from './messages/task-channel.ts';
 import { announceReady, expectListening } from './messages/task-readiness.ts';
 import { clearTaskEnvironment, ownTask, type TaskListener, type TaskRecord } from './messages/task-record.ts';
+import { callBeforeParentExit } from './supervisor/parent-exit.ts';
 import { ProcessSupervisor } from './supervisor/process-supervisor.ts';
 import {
   type ProcessSupervisorOptions,
@@ -120,7 +121,9 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
     called = false; // no child was started, so another call is allowed
     throw error;
   }
-  await supervise(supervisor as ProcessSupervisor, (options.loop ?? IOLoop.current()).logger);
+  const { logger, clock } = options.loop ?? IOLoop.current();
+  await supervise(supervisor as ProcessSupervisor, logger);
+  await callBeforeParentExit(logger, clock);
   process.exit(0);
 }
 

@@ -19,6 +19,7 @@ export { cpuCount } from './supervisor/supervisor-options.ts';
 
 // Supervising.
 
+export { beforeParentExit } from './supervisor/parent-exit.ts';
 export { ProcessSupervisor } from './supervisor/process-supervisor.ts';
 export type { RestartPolicyOptions } from './supervisor/restart-policy.ts';
 export type { SupervisedChild } from './supervisor/supervised-task.ts';

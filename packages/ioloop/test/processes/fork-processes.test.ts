@@ -58,6 +58,13 @@ describe('forkProcesses', () => {
     expect(await program.ended).toEqual({ code: 0, signal: null });
   });
 
+  it('waits for the callbacks of beforeParentExit after the last child has ended', async () => {
+    const program = new RunningProgram('finish', { count: 2 });
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    expect(program.lines.at(-1)).toEqual({ isExiting: true });
+    expect(program.lines.filter(has('isExiting'))).toHaveLength(1);
+  });
+
   it('kills its children when the same signal comes again', async () => {
     const program = new RunningProgram('stubborn', { count: 2 });
     await program.heard(has('idle'), 2);

@@ -3,6 +3,7 @@ import { isMainThread } from 'node:worker_threads';
 import type { Clock } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import {
+  beforeParentExit,
   isTaskChild,
   MAX_MESSAGE_BYTES,
   openDoor,
@@ -74,7 +75,8 @@ const FIRST_CHILD_MS = 10_000;
  * Open it above `server.start` or `forkProcesses`, in code that runs in the parent and in each child. A record is
  * delivered, and its `publish` resolves, after the parent has it. A child that dies loses only publishes that had not
  * resolved; its members leave, and its runs are interrupted or continued in another child. A new child finds the history.
- * If the parent dies, all children end, and the history is lost unless there is a journal.
+ * If the parent dies, all children end, and the history is lost unless there is a journal, which the parent of
+ * `forkProcesses` closes when the last child has ended.
  *
  * @example
  * const backplane = await ProcessesBackplane.open();
@@ -86,6 +88,7 @@ export class ProcessesBackplane implements Backplane {
   readonly #side: Side;
   readonly #backplane: Backplane;
   #closed: Promise<void> | undefined;
+  #forgetExit = (): void => {};
 
   private constructor(side: Side) {
     this.#side = side;
@@ -126,7 +129,10 @@ export class ProcessesBackplane implements Backplane {
         serveDoor(name, (door) => sessions.accept(door), { maxQueuedBytes }),
       );
       const openedAt = clock.now();
-      return new ProcessesBackplane({ kind: 'parent', store, sessions, serving, clock, openedAt });
+      const backplane = new ProcessesBackplane({ kind: 'parent', store, sessions, serving, clock, openedAt });
+      // A journal that is not closed begins new epochs when it is opened.
+      if (rules.journal !== undefined) backplane.#forgetExit = beforeParentExit(() => backplane.close());
+      return backplane;
     } catch (error) {
       await store.close();
       throw error;
@@ -250,6 +256,7 @@ export class ProcessesBackplane implements Backplane {
   async #close(): Promise<void> {
     if (this.#side.kind === 'child') return this.#side.child.close();
     const { store, sessions, serving } = this.#side;
+    this.#forgetExit();
     serving.close();
     await store.close();
     sessions.close();

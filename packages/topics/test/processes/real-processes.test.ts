@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { JournalBackplane, Topics } from '../../src/index.ts';
 import { removeFolder, scratchFolder } from '../journal/scratch.ts';
 import { RunningFamily } from './running-family.ts';
 import { numbers, textOf } from './support.ts';
@@ -135,6 +136,24 @@ describe('a parent that is killed while its children publish', () => {
     expectAll(await next.told('history'), family.published());
     next.tell(1, 'publish', { ...TOPIC, name: 'after' });
     await next.told('isPublished');
+  });
+});
+
+describe('a parent that is stopped', () => {
+  it('closes its journal after its children have ended: the epochs go on', async () => {
+    const folder = scratchFolder();
+    onTestFinished(() => removeFolder(folder));
+    const family = await RunningFamily.start({ journal: { folder } });
+    family.tell(1, 'publish', { ...TOPIC, name: 'before' });
+    await family.told('isPublished');
+    family.signal('parent', 'SIGTERM');
+    expect(await family.ended).toBe(0);
+    await using journal = await JournalBackplane.open({ folder });
+    await using topics = new Topics({ backplane: journal });
+    const topic = topics.topic(TOPIC.topic);
+    const { cursor } = await topic.history({ last: 1 });
+    const next = await topic.publish('after');
+    expect(next.split('.')[0]).toBe(cursor.split('.')[0]);
   });
 });
 
