@@ -22,8 +22,11 @@ export function keysOf(prefix: string, { kind, name }: LogName): LogKeys {
   return { channel, log: `${channel}:log`, meta: `${channel}:meta` };
 }
 
+const ALL_PLAIN = /^[A-Za-z0-9._~-]*$/;
+
 /** Encodes a name, so that `{`, `}`, `:` and spaces in it mean nothing in a key. */
 export function encodeName(name: string): string {
+  if (ALL_PLAIN.test(name)) return name;
   let encoded = '';
   for (const byte of Buffer.from(name)) {
     const character = String.fromCharCode(byte);

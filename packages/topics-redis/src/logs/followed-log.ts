@@ -176,10 +176,11 @@ export class FollowedLog {
     if (this.#phase === 'opening') this.#queue.dropAll();
   }
 
-  /** The connection is back. Resolves when it is known whether something was lost. @throws BackplaneError. */
+  /** The connection is back. Resolves after what was missed was read. @throws BackplaneError. */
   async restored(): Promise<void> {
     this.#pages.retryNow();
     await Promise.all([this.check(true), this.#presence.resync()]);
+    await this.#pages.idle;
   }
 
   /** Ends it for all followers with `closed`. @param error - for the calls that wait. */

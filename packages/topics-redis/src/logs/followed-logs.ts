@@ -9,8 +9,8 @@ import {
 import type { FollowServices } from './follow-services.ts';
 import { FollowedLog } from './followed-log.ts';
 
-/** How many logs are checked at the same time after the connection was restored. */
-const RESTORED_AT_ONCE = 100;
+/** How many logs catch up at the same time after the connection was restored: each of them may read a page of 1 MiB. */
+const RESTORED_AT_ONCE = 32;
 
 /** All logs that this process follows: each of them once, whatever the number of its followers. */
 export class FollowedLogs {

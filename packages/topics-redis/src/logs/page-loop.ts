@@ -18,6 +18,7 @@ export interface PageReading {
 export class PageLoop {
   readonly #clock: Clock;
   readonly #reading: PageReading;
+  #running = Promise.resolve();
   #retryTimer: ClockTimer | undefined;
   #isStopped = false;
 
@@ -26,9 +27,14 @@ export class PageLoop {
     this.#reading = reading;
   }
 
+  /** Resolves when it does not read at the moment: it has reached the end, waits, or was stopped. */
+  get idle(): Promise<void> {
+    return this.#running;
+  }
+
   /** Begins to read. To be called only while it does not read. */
   start(): void {
-    void this.#readOn();
+    this.#running = this.#readOn();
   }
 
   /** Reads at once if it waits because Redis has failed. */
@@ -36,7 +42,7 @@ export class PageLoop {
     if (this.#retryTimer === undefined) return;
     this.#retryTimer.cancel();
     this.#retryTimer = undefined;
-    void this.#readOn();
+    this.start();
   }
 
   /** Stops for good. */

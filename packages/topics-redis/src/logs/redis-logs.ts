@@ -104,7 +104,7 @@ export class RedisLogs {
     const args = [channel, newEpoch(), payload, type, key, id, ...limits, ...times];
     const reply = writtenBy(await this.#options.link.run(APPEND, keys, args), name);
     const [epoch, entryId] = [textOf(reply[1]), textOf(reply[2])];
-    await this.reached(name, epoch, entryId);
+    await this.#reached(channel, epoch, entryId);
     return cursorOf(epoch, entryId);
   }
 
@@ -143,9 +143,8 @@ export class RedisLogs {
    *
    * @throws BackplaneError `ERR_TOPICS_OUTCOME_UNKNOWN` if the backplane is closed before.
    */
-  async reached(log: LogName, epoch: string, id: string): Promise<void> {
-    this.#requireNotified();
-    await this.#followed.find(this.#channelOf(log))?.reached(epoch, id);
+  reached(log: LogName, epoch: string, id: string): Promise<void> {
+    return this.#reached(this.#channelOf(log), epoch, id);
   }
 
   /**
@@ -170,6 +169,11 @@ export class RedisLogs {
 
   [INSPECT](): object {
     return inspection(this, ['followedTopics', 'followedRuns', 'revocations']);
+  }
+
+  async #reached(channel: string, epoch: string, id: string): Promise<void> {
+    this.#requireNotified();
+    await this.#followed.find(channel)?.reached(epoch, id);
   }
 
   #channelOf(log: LogName): string {

@@ -2,9 +2,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { RedisBackplane } from '../../src/index.ts';
 import { startProxy } from '../support/fault-proxy.ts';
 import { follow, kept, publish, Recorder, run, topic, WHOLE } from '../support/recorder.ts';
-import { newPrefix, SILENT } from '../support/redis-nodes.ts';
+import { newPrefix } from '../support/redis-nodes.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { atTheEnd, until } from '../support/scratch.ts';
+import { SILENT } from '../support/test-link.ts';
 
 let redis: RedisServer;
 

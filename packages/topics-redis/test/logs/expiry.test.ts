@@ -4,9 +4,10 @@ import { RedisBackplane } from '../../src/index.ts';
 import { keysOf } from '../../src/keys.ts';
 import { follow, kept, publish, SETTINGS, topic, WHOLE } from '../support/recorder.ts';
 import { RedisClock } from '../support/redis-clock.ts';
-import { newPrefix, SILENT } from '../support/redis-nodes.ts';
+import { newPrefix } from '../support/redis-nodes.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { atTheEnd } from '../support/scratch.ts';
+import { SILENT } from '../support/test-link.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -4,9 +4,10 @@ import { RedisBackplane, type RedisBackplaneOptions } from '../../src/index.ts';
 import { keysOf } from '../../src/keys.ts';
 import { follow, kept, publish, type Recorder, SETTINGS, topic } from '../support/recorder.ts';
 import { startCluster } from '../support/redis-cluster.ts';
-import { newPrefix, SILENT } from '../support/redis-nodes.ts';
+import { newPrefix } from '../support/redis-nodes.ts';
 import { startSentinels } from '../support/redis-sentinels.ts';
 import { atTheEnd, until } from '../support/scratch.ts';
+import { SILENT } from '../support/test-link.ts';
 
 const PAUSE_MS = 5;
 
@@ -88,7 +89,10 @@ describe('a cluster', () => {
     }
     const count = await publishing.stop();
     await expectAgreement(follower, writer, 'news');
-    expect(follower.notes).toEqual([...Array.from({ length: count }, (_, number) => String(number)), '"last"']);
+    expect(follower.notes).toEqual([
+      ...Array.from({ length: count }, (_, number) => String(number)),
+      '"last"',
+    ]);
   });
 
   it('leaves followers with what the replica has, or with a gap, when the primary of a topic dies', async () => {
@@ -103,7 +107,11 @@ describe('a cluster', () => {
     const [primary] = cluster.nodes;
     let name = 'news';
     // A topic of the node that has a replica.
-    for (let number = 0; (await cluster.nodeOf(keysOf(prefix, topic(name)).channel)) !== primary; number += 1) {
+    for (
+      let number = 0;
+      (await cluster.nodeOf(keysOf(prefix, topic(name)).channel)) !== primary;
+      number += 1
+    ) {
       name = `news ${number}`;
     }
     const follower = await follow(reader, topic(name));

@@ -4,10 +4,11 @@ import { RedisBackplane } from '../../src/index.ts';
 import { keysOf } from '../../src/keys.ts';
 import { APPEND, DELETE, REVOKE } from '../../src/logs/topic-scripts.ts';
 import { follow, publish, run, topic } from '../support/recorder.ts';
-import { newPrefix, SILENT } from '../support/redis-nodes.ts';
+import { newPrefix } from '../support/redis-nodes.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { atTheEnd, until } from '../support/scratch.ts';
 import { runSilently } from '../support/silent-script.ts';
+import { SILENT } from '../support/test-link.ts';
 
 let redis: RedisServer;
 

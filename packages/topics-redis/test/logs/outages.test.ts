@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { RedisBackplane, type RedisBackplaneOptions } from '../../src/index.ts';
 import { startProxy } from '../support/fault-proxy.ts';
 import { follow, kept, publish, SETTINGS, topic } from '../support/recorder.ts';
-import { newPrefix, SILENT } from '../support/redis-nodes.ts';
+import { newPrefix } from '../support/redis-nodes.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { atTheEnd, until } from '../support/scratch.ts';
+import { SILENT } from '../support/test-link.ts';
 
 async function connect(options: RedisBackplaneOptions): Promise<RedisBackplane> {
   const backplane = await RedisBackplane.connect({ logger: SILENT, ...options });

@@ -3,9 +3,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { RedisBackplane } from '../../src/index.ts';
 import { keysOf } from '../../src/keys.ts';
 import { follow, kept, publish, run, SETTINGS, topic, WHOLE } from '../support/recorder.ts';
-import { newPrefix, SILENT } from '../support/redis-nodes.ts';
+import { newPrefix } from '../support/redis-nodes.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { atTheEnd } from '../support/scratch.ts';
+import { SILENT } from '../support/test-link.ts';
 
 const RUN_SETTINGS = { maxRecords: 9, maxBytes: 9999, leaseMs: 60_000, ttlMs: 60_000, maxDurationMs: 60_000 };
 const PRESENCE = { maxMembers: 9, leaveDelayMs: 0 };

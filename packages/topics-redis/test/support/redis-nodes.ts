@@ -4,8 +4,7 @@ import { RedisBackplane, type RedisBackplaneOptions } from '../../src/index.ts';
 import { type FaultProxy, startProxy } from './fault-proxy.ts';
 import type { RedisClock } from './redis-clock.ts';
 import type { RedisServer } from './redis-server.ts';
-
-export const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+import { SILENT } from './test-link.ts';
 
 let prefixes = 0;
 
