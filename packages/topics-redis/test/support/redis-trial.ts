@@ -15,8 +15,8 @@ import { BackplaneProcess } from './backplane-process.ts';
 import { type FaultProxy, startProxy } from './fault-proxy.ts';
 import { RedisClock } from './redis-clock.ts';
 import { type RedisServer, type RedisServerOptions, startRedis } from './redis-server.ts';
-import { atTheEnd } from './scratch.ts';
-import { SILENT } from './test-link.ts';
+import { atTheEnd, until } from './scratch.ts';
+import { outcomesOf, SILENT } from './test-link.ts';
 
 export const PRESENCE: PresenceSettings = { maxMembers: 100, leaveDelayMs: 5_000 };
 
@@ -94,6 +94,42 @@ export class RedisTrial {
       await this.clock.advance(step);
       for (let trip = 0; trip < ROUND_TRIPS; trip += 1) await this.link.send('x', ['PING']);
     }
+  }
+
+  /**
+   * Lets a call take effect, and cuts the connection before its reply. Resolves when there is a connection again.
+   *
+   * @param sent - a text that is sent with what takes effect, and not before.
+   * @param call - of the backplane behind the proxy.
+   * @param hasEffect - whether Redis has done what it was called for.
+   * @returns the error that the call has rejected with, or `done`.
+   */
+  async loseReply(
+    { backplane, proxy }: ProxiedBackplane,
+    sent: string,
+    call: () => Promise<unknown>,
+    hasEffect: () => Promise<boolean>,
+  ): Promise<unknown> {
+    void proxy.seen(sent).then(() => proxy.halt('toClient'));
+    const outcome = call().then(
+      () => 'done',
+      (error: unknown) => error,
+    );
+    await until('the call has taken effect', hasEffect);
+    proxy.cut();
+    proxy.pass();
+    await until('the connection is back', async () => {
+      await this.advance(100);
+      const [code] = await outcomesOf([backplane.runInfo('no run')]);
+      return code === 'ERR_RUN_NOT_FOUND';
+    });
+    return outcome;
+  }
+
+  /** A field of what Redis knows of a run; undefined if there is none. */
+  async runField(id: string, name: string): Promise<string | undefined> {
+    const value = await this.link.send('x', ['HGET', `landspout:{r:${id}}:meta`, name]);
+    return value === null ? undefined : String(value);
   }
 
   /** The names of all keys, in their order. */
