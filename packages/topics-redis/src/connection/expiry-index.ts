@@ -2,6 +2,9 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { LuaScript } from './lua-script.ts';
 import type { RedisLink } from './redis-link.ts';
 
+/** Of scripts that must work although the memory is full, so that what has expired is found. */
+const ALLOW_OOM = '#!lua flags=allow-oom';
+
 /** The time of Redis in milliseconds, in `now`. The clocks of the nodes of a cluster may differ. */
 const NOW = `
 local time = redis.call('TIME')
@@ -18,23 +21,30 @@ redis.call('ZADD', KEYS[1], at(ARGV[2]), ARGV[1])
 return 1`,
 );
 
+const PUT = new LuaScript(
+  'index put',
+  `${ALLOW_OOM}${NOW}
+redis.call('ZADD', KEYS[1], at(ARGV[2]), ARGV[1])
+return 1`,
+);
+
 const ADD_MISSING = new LuaScript(
   'index add missing',
-  `${NOW}
+  `${ALLOW_OOM}${NOW}
 for each = 2, #ARGV do redis.call('ZADD', KEYS[1], 'NX', at(ARGV[1]), ARGV[each]) end
 return 1`,
 );
 
 const MOVE = new LuaScript(
   'index move',
-  `${NOW}
+  `${ALLOW_OOM}${NOW}
 redis.call('ZADD', KEYS[1], 'XX', at(ARGV[2]), ARGV[1])
 return 1`,
 );
 
 const TAKE = new LuaScript(
   'index take',
-  `${NOW}
+  `${ALLOW_OOM}${NOW}
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', at(0), 'LIMIT', 0, 1)
 if not due[1] then return false end
 redis.call('ZADD', KEYS[1], at(ARGV[1]), due[1])
@@ -56,16 +66,21 @@ export class ExpiryIndex {
   }
 
   /**
-   * Adds an entry, or moves it.
+   * Adds an entry, or moves it. Not while the memory of Redis is full.
    *
    * @param delayMs - when to look at it, from now on by the clock of Redis.
    * @param most - most entries.
    * @returns false if there are too many.
    * @throws BackplaneError
    */
-  async add(entry: string, delayMs: number, most = Number.MAX_SAFE_INTEGER): Promise<boolean> {
+  async add(entry: string, delayMs: number, most: number): Promise<boolean> {
     const reply = await this.#link.run(ADD, [this.#key], [entry, String(delayMs), String(most)]);
     return reply === 1;
+  }
+
+  /** Adds an entry, or moves it, in any case. @throws BackplaneError */
+  async put(entry: string, delayMs: number): Promise<void> {
+    await this.#link.run(PUT, [this.#key], [entry, String(delayMs)]);
   }
 
   /** Adds those that are not there, because the node of the index has lost its memory. @throws BackplaneError */

@@ -90,7 +90,7 @@ export class ProcessLease {
     this.#id = undefined;
     const { lease } = this.#keysOf(id);
     await this.#services.link.send(lease, ['DEL', lease]);
-    await this.#services.index.add(id, 0);
+    await this.#services.index.put(id, 0);
   }
 
   [INSPECT](): object {
@@ -100,7 +100,7 @@ export class ProcessLease {
   async #make(): Promise<string> {
     const { index, leaseMs } = this.#services;
     const id = newEpoch();
-    await index.add(id, leaseMs);
+    await index.put(id, leaseMs);
     await this.#renew(id, true);
     this.#id = id;
     return id;

@@ -80,7 +80,7 @@ export class RunIndex {
   /** Notes that the lease of a run was given up. It is found at its old time if that fails. */
   async released(run: IndexedRun): Promise<void> {
     try {
-      await this.#index.add(entryOf(run), 0);
+      await this.#index.put(entryOf(run), 0);
     } catch (error) {
       this.#warn(error);
     }
