@@ -1,9 +1,10 @@
 // `pnpm check:nodes [--suite] [22 24 26]`: the packed packages, native addon included, on other versions of Node;
-// with --suite also the whole test suite on each. The Nodes come from npm, some 200 MB each.
+// with --suite also all runs of the test suite on each. The Nodes come from npm, some 200 MB each.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { RUNS } from '../vitest/results.mjs';
 import { installInto, packAll, typescript } from './consumer.mjs';
 import { publishedPackages, ROOT, withWhatIsBelow } from './packages.mjs';
 import { runCommand } from './run-command.mjs';
@@ -48,19 +49,18 @@ async function tryNode(version) {
     });
   }
   if (suite)
-    for (const backend of ['native', 'portable'])
-      await attempt(`${exact} ${backend}`, () => runSuite(binary, backend));
+    for (const run of Object.keys(RUNS)) await attempt(`${exact} ${run}`, () => runSuite(binary, run));
 }
 
-/** @param {string} binary @param {string} backend */
-function runSuite(binary, backend) {
+/** @param {string} binary @param {string} run - one of {@link RUNS}. */
+function runSuite(binary, run) {
   const env = { ...process.env, PATH: `${path.dirname(binary)}${path.delimiter}${process.env.PATH}` };
-  const { status } = spawnSync(binary, ['tooling/vitest/run-suite.mjs', backend], {
+  const { status } = spawnSync(binary, ['tooling/vitest/run-suite.mjs', run], {
     cwd: ROOT,
     stdio: 'inherit',
     env,
   });
-  if (status !== 0) throw new Error(`the suite failed on the ${backend} backend`);
+  if (status !== 0) throw new Error(`the suite failed in its run ${run}`);
 }
 
 /** @param {string} what @param {() => unknown} run */
