@@ -1,4 +1,3 @@
-import type { Clock } from '@landspout/ioloop';
 import type { BackplaneError } from '@landspout/topics';
 import type { Call } from './call.ts';
 import { ClusterTopology, redirectionIn } from './cluster-topology.ts';
@@ -30,6 +29,8 @@ export class ClusterConnections implements CommandConnections {
   /** The connection to each primary, by its address. */
   readonly #nodes = new Map<string, LastingConnection>();
   readonly #changed: () => void;
+  /** End what waits. */
+  readonly #pauses = new Set<() => void>();
   #topology = new ClusterTopology();
   #refreshing: Promise<void> | undefined;
   #needsRefresh = false;
@@ -96,6 +97,7 @@ export class ClusterConnections implements CommandConnections {
 
   async close(cause: Error): Promise<void> {
     this.#closing.abort();
+    for (const end of this.#pauses) end();
     await Promise.all([...this.#nodes.values()].map((node) => node.close(cause)));
     await this.#refreshing;
   }
@@ -188,23 +190,22 @@ export class ClusterConnections implements CommandConnections {
     throw new AggregateError(failures, `no node of the cluster has told its slots: ${reasons}`);
   }
 
+  /** Resolves after a time, or when this is closed. */
   #pause(delayMs: number): Promise<void> {
-    return pause(this.#rules.clock, delayMs, this.#closing.signal);
+    return new Promise((resolve) => {
+      if (this.#closing.signal.aborted) {
+        resolve();
+        return;
+      }
+      const end = () => {
+        timer.cancel();
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = this.#rules.clock.setTimeout(end, delayMs);
+      this.#pauses.add(end);
+    });
   }
-}
-
-/** Resolves after a time, or when the signal is aborted. */
-function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      timer.cancel();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = clock.setTimeout(end, delayMs);
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-  });
 }
 
 function shuffled<Item>(items: readonly Item[]): Item[] {
