@@ -56,8 +56,8 @@ export class FollowedLog {
   /** @param onOver - called when the log has ended, or has no followers any more. */
   constructor(name: LogName, services: FollowServices, onOver: () => void) {
     this.name = name;
-    this.#onOver = onOver;
     this.#services = services;
+    this.#onOver = onOver;
     this.#channel = keysOf(services.prefix, name).channel;
     this.#presence = new FollowedPresence(() => services.readMembers(name.name));
     const calls = { records: this.#calls, presence: this.#presence.calls };
@@ -74,10 +74,6 @@ export class FollowedLog {
 
   get isOver(): boolean {
     return this.#phase === 'over';
-  }
-
-  get followerCount(): number {
-    return this.#followers.size;
   }
 
   /** Starts to follow, in the first call. @throws RunError `ERR_RUN_NOT_FOUND`; BackplaneError. */
@@ -192,7 +188,10 @@ export class FollowedLog {
   }
 
   [INSPECT](): object {
-    return inspection(this, ['name', 'cursor', 'followerCount'], () => ({ phase: this.#phase }));
+    return inspection(this, ['name', 'cursor'], () => ({
+      phase: this.#phase,
+      followers: this.#followers.size,
+    }));
   }
 
   async #open(): Promise<void> {

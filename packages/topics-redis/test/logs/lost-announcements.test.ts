@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { RedisBackplane } from '../../src/index.ts';
 import { keysOf } from '../../src/keys.ts';
 import { APPEND, DELETE, REVOKE } from '../../src/logs/topic-scripts.ts';
-import { follow, publish, run, topic } from '../support/recorder.ts';
+import { follow, publish, run, topic, WHOLE } from '../support/recorder.ts';
 import { newPrefix } from '../support/redis-nodes.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { atTheEnd, until } from '../support/scratch.ts';
@@ -44,6 +44,14 @@ async function start() {
     deleteSilently(name: string) {
       const { channel, keys: own } = keys(name);
       return runSilently(redis, DELETE, own, [channel, 'EPOCH-OF-NEW', '60000']);
+    },
+    /** Notes what the topic has. @returns a function that makes the topic as it was. */
+    async snapshot(name: string) {
+      const own = keys(name).keys.slice(0, 2);
+      for (const key of own) await redis.command('COPY', key, `${key}:before`, 'REPLACE');
+      return async () => {
+        for (const key of own) await redis.command('RENAME', `${key}:before`, key);
+      };
     },
     revokeSilently(name: string, subject: string) {
       const { channel, keys: own } = keys(name);
@@ -90,6 +98,39 @@ describe('a lost announcement of a record', () => {
     await publish(backplane, 'news', ['last']);
     expect(follower.gaps).toEqual([]);
     expect(follower.records.map(({ data }) => String(data).trim())).toEqual([...lost.map(String), 'last']);
+  });
+});
+
+describe('records that were announced, and that a failover has lost', () => {
+  it('are a gap at the next record, after which followers have what is left', async () => {
+    const { backplane, snapshot } = await start();
+    const follower = await follow(backplane, topic('news'));
+    const [, second] = await publish(backplane, 'news', [1, 2]);
+    const failOver = await snapshot('news');
+    const [third] = await publish(backplane, 'news', [3]);
+    await failOver();
+    await publish(backplane, 'news', [4]);
+    expect(follower.notes).toEqual(['1', '2', '3', 'gap reset', '1', '2', '4']);
+    const read = async (after: string | undefined) => {
+      const { gap, records } = await backplane.read(topic('news'), { after: after as string }, WHOLE);
+      return [gap?.reason, ...records.map(({ data }) => data)];
+    };
+    expect([await read(second), await read(third)]).toEqual([
+      [undefined, 4],
+      ['reset', 1, 2, 4],
+    ]);
+  });
+
+  it('are a gap at the check of idle topics', async () => {
+    const { backplane, snapshot, idle } = await start();
+    const follower = await follow(backplane, topic('news'));
+    await publish(backplane, 'news', [1]);
+    const failOver = await snapshot('news');
+    await publish(backplane, 'news', [2]);
+    await failOver();
+    await idle();
+    await publish(backplane, 'news', [3]);
+    expect(follower.notes).toEqual(['1', '2', 'gap future', '1', '3']);
   });
 });
 
