@@ -37,7 +37,7 @@ describe('RedisBackplane.connect', () => {
       await expect(RedisBackplane.connect(options)).rejects.toMatchObject({
         name: 'RedisUsageError',
         code: 'ERR_TOPICS_REDIS_USAGE',
-        message: expect.stringMatching(problem),
+        message: expect.stringMatching(new RegExp(`^RedisBackplane.connect: .*${problem.source}`)),
       });
     }
   });

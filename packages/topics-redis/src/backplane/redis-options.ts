@@ -1,7 +1,11 @@
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
 import type { OptionNames } from '@landspout/ioloop/errors';
 import { acceptLogger } from '@landspout/ioloop/reactor';
-import { REDIS_LINK_OPTIONS, type RedisLinkOptions } from '../connection/redis-options.ts';
+import {
+  REDIS_LINK_OPTIONS,
+  type RedisLinkOptions,
+  requireLinkOptions,
+} from '../connection/redis-options.ts';
 import { redisChecks } from '../errors.ts';
 
 export interface RedisBackplaneOptions extends RedisLinkOptions {
@@ -33,7 +37,7 @@ const DEFAULT_MAX_RUNS = 100_000;
 /** No braces: they make the hash tag of a key. */
 const PREFIX = /^[A-Za-z0-9._~:/-]{1,100}$/;
 
-/** The options with their defaults. Those of the link are checked by the link. */
+/** The options with their defaults, without those of the link. */
 export interface BackplaneRules {
   readonly prefix: string;
   readonly leaseMs: number;
@@ -45,6 +49,7 @@ export interface BackplaneRules {
 /** @throws RedisUsageError `ERR_TOPICS_REDIS_USAGE`. */
 export function requireBackplaneOptions(operation: string, options: RedisBackplaneOptions): BackplaneRules {
   redisChecks.options(operation, options, OPTIONS);
+  requireLinkOptions(operation, options);
   const { prefix = DEFAULT_PREFIX, leaseMs = DEFAULT_LEASE_MS, maxRuns = DEFAULT_MAX_RUNS } = options;
   const { logger, clock = systemClock } = options;
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {

@@ -1,4 +1,5 @@
 import { recordBytes } from '@landspout/topics';
+import { FORMAT_VERSION } from './replies.ts';
 
 /**
  * Lua that scripts begin with: functions that read and write the log of a topic or run. All keys are of one log.
@@ -17,7 +18,7 @@ import { recordBytes } from '@landspout/topics';
  * script that is refused change nothing.
  */
 export const LOG_SNIPPET = `
-local FORMAT_VERSION = 1
+local FORMAT_VERSION = ${FORMAT_VERSION}
 local RECORD_OVERHEAD_BYTES = ${recordBytes('', undefined)}
 
 local function text(number)
