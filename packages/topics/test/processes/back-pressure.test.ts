@@ -97,15 +97,18 @@ describe('a child that does not read', () => {
   it('gets the members anew, and each revocation', async () => {
     const family = await familyOf(2, { maxQueuedBytes: LIMIT });
     const [other, stopped] = family.firstThree;
-    const settings = { maxMembers: 100, leaveDelayMs: 0 };
+    const settings = { maxMembers: 10_000, leaveDelayMs: 0 };
     const follower = await follow(stopped.backplane, 'news', true);
     stopped.childEnd.pause();
     for (const number of numbers(RECORDS)) await append(other.backplane, 'news', [number, text]);
-    for (const member of ['ada', 'bob', 'eve']) await other.backplane.join('news', { member }, settings);
+    // More than fit into one message.
+    const members = numbers(2500).map((number) => ({ member: `member ${number}`, meta: { number } }));
+    for (const member of members) await other.backplane.join('news', member, settings);
     for (const subject of ['ada', 'bob', 'ada']) await other.backplane.revoke('news', subject);
     stopped.childEnd.resume();
     await until(() => follower.changes.length > 0 && follower.records.length === RECORDS);
-    expect(follower.changes).toEqual([{ members: ['ada', 'bob', 'eve'].map((member) => ({ member })) }]);
+    expect(follower.changes).toEqual([{ members }]);
+    expect((await follow(stopped.backplane, 'news', true)).members).toEqual(members);
     expect(follower.revocations).toEqual(['ada', 'bob']);
     expect(stopped.backplane.revocations).toBe(3);
   });

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { doorPair, VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ChildBackplane } from '../../src/processes/child-backplane.ts';
@@ -15,6 +16,36 @@ import {
 } from './support.ts';
 
 const codeOf = ({ code }: { readonly code: string }): string => code;
+
+describe('a child', () => {
+  it('has the counts of its parent, as they were at the call before', async () => {
+    const family = await familyOf(2);
+    const [{ backplane }, other] = family.firstThree;
+    await append(other.backplane, 'news', 1);
+    expect(backplane.stats()).toEqual({ topics: 0, runs: 0, records: 0, historyBytes: 0, members: 0 });
+    await until(() => backplane.stats().records === 1);
+    expect(backplane.stats()).toEqual(family.store.stats());
+  });
+
+  it('follows a log once, whatever the number of its followers, and no longer than they do', async () => {
+    const clock = new VirtualClock();
+    const family = await familyOf(1, { clock });
+    const [{ backplane, session }] = family.firstThree;
+    const followers = await Promise.all(
+      numbers(5).map((number) => follow(backplane, 'news', number % 2 === 0)),
+    );
+    expect(inspect(session)).toContain('followed: 1,');
+    for (const follower of followers) follower.close();
+    const again = await follow(backplane, 'news');
+    await append(backplane, 'news', 1, { maxRecords: 0 });
+    expect(again.data).toEqual([1]);
+    again.close();
+    await backplane.runInfo('unknown').catch(() => {});
+    expect(inspect(session)).toContain('followed: 0,');
+    await clock.advance(100_000);
+    expect(family.store.stats().topics).toBe(0);
+  });
+});
 
 describe('a child whose parent has ended', () => {
   it('does not know the outcome of calls without a reply, and makes no more', async () => {
