@@ -10,15 +10,14 @@ export class ClusterTopology {
   /**
    * Reads the reply to CLUSTER SLOTS.
    *
-   * @param repliedBy - the address of the node that has replied: its host stands for one that is empty.
+   * @param repliedBy - the address of the node that has replied: its host stands for one that is unknown.
    * @throws Error if the node knows no slots, because it does not belong to the cluster any more.
    */
   static from(reply: RedisReply, repliedBy: string): ClusterTopology {
     const topology = new ClusterTopology();
-    const { host } = nodeAddress(repliedBy);
     for (const range of reply as readonly RedisReply[]) {
       const [first, last, primary] = range as readonly [number, number, readonly RedisReply[]];
-      const address = addressText(String(primary[0] ?? '') || host, Number(primary[1]));
+      const address = addressText(hostOr(String(primary[0] ?? ''), repliedBy), Number(primary[1]));
       for (let slot = first; slot <= last; slot += 1) topology.assign(slot, address);
     }
     if (topology.primaries().size === 0) throw new Error(`the node at ${repliedBy} knows no slots`);
@@ -51,17 +50,21 @@ export interface Redirection {
 /**
  * Reads `MOVED 3999 127.0.0.1:6381` or `ASK 3999 127.0.0.1:6381`.
  *
- * @param repliedBy - the address of the node that has replied: its host stands for one that is empty.
+ * @param repliedBy - the address of the node that has replied: its host stands for one that is unknown.
  * @returns undefined if the text is no redirection.
  */
 export function redirectionIn(message: string, repliedBy: string): Redirection | undefined {
   const match = /^(MOVED|ASK) (\d+) (.*):(\d+)$/.exec(message);
   if (match === null) return undefined;
   const [, kind, slot, target = '', port] = match;
-  const host = target === '' || target === '?' ? nodeAddress(repliedBy).host : target;
   return {
     kind: kind === 'MOVED' ? 'moved' : 'ask',
     slot: Number(slot),
-    address: addressText(host, Number(port)),
+    address: addressText(hostOr(target, repliedBy), Number(port)),
   };
+}
+
+/** The host that a node has named: nothing if it does not know its own, `?` if it should have a name and has none. */
+function hostOr(named: string, repliedBy: string): string {
+  return named === '' || named === '?' ? nodeAddress(repliedBy).host : named;
 }

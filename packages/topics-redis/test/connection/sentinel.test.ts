@@ -45,6 +45,16 @@ describe('a link to the primary behind sentinels', () => {
     expect(events).toEqual(['lost', 'restored']);
   });
 
+  it('needs no more rights than the README names', async () => {
+    const rules = '~{a}* &{a}* +@all -@dangerous +role';
+    const { name, rootNodes } = await startSentinels({ config: [`user app on >secret ${rules}`] });
+    const nodeClientOptions = { username: 'app', password: 'secret' };
+    const sentinel = { name, sentinelRootNodes: [...rootNodes], nodeClientOptions };
+    const link = await openTestLink({ sentinel });
+    expect(await link.run(...append('1'))).toBe(1);
+    expect(link.isConnected).toBe(true);
+  });
+
   it('is refused for a name that the sentinels do not know, and where no sentinel is', async () => {
     const { name, rootNodes, servers } = await startSentinels();
     const sentinelRootNodes = [...rootNodes];
