@@ -27,14 +27,19 @@ export async function bundle(target) {
  *
  * @param {string} module - its path from the root of the repository.
  * @param {(code: string, file: string) => string} [transform]
+ * @param {string[]} [external] - packages that are not bundled.
  * @returns {Promise<{ folder: string, file: string }>}
  */
-export async function bundleProgram(module, transform = (code) => code) {
+export async function bundleProgram(module, transform = (code) => code, external = []) {
   const result = await build({
     configFile: false,
     root: ROOT,
     logLevel: 'error',
-    ssr: { noExternal: true, resolve: { conditions: ['@landspout/source', 'node', 'import', 'default'] } },
+    ssr: {
+      noExternal: true,
+      external,
+      resolve: { conditions: ['@landspout/source', 'node', 'import', 'default'] },
+    },
     resolve: { conditions: ['@landspout/source', 'node', 'import', 'default'] },
     build: {
       ssr: resolve(ROOT, module),

@@ -27,7 +27,7 @@ const newLane = (): Lane => ({
 /** A TCP proxy in front of one server that misbehaves as networks do. At first it passes everything. */
 export class FaultProxy {
   readonly port: number;
-  readonly #targetPort: number;
+  #targetPort: number;
   readonly #lanes = { toServer: newLane(), toClient: newLane() };
   readonly #connections = new Set<ProxiedConnection>();
   #listener: Server | undefined;
@@ -77,6 +77,11 @@ export class FaultProxy {
       listener.close(() => resolve());
       if (this.#connections.size > 0) resolve(); // `close` waits for these; it listens no more already
     });
+  }
+
+  /** Connects to another server from now on. Connections that are open stay where they are. */
+  retarget(target: { readonly port: number }): void {
+    this.#targetPort = target.port;
   }
 
   /** Cuts all connections. @param how - `end`: in order (FIN), `reset`: RST. */

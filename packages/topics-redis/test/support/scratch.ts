@@ -1,9 +1,12 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, onTestFinished, TestRunner } from 'vitest';
+
+/** Undefined in a program that is no test, where {@link withLeftovers} is used. */
+const vitest = process.env.VITEST === undefined ? undefined : await import('vitest');
 
 /** Makes an empty folder for a test. */
 export function scratchFolder(): string {
@@ -14,19 +17,38 @@ export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-const leftovers: (() => unknown)[] = [];
+type Leftovers = (() => unknown)[];
 
-afterAll(async () => {
-  for (const clean of leftovers.splice(0).reverse()) await clean();
-});
+const leftoversOfFile: Leftovers = [];
+const ownLeftovers = new AsyncLocalStorage<Leftovers>();
+
+vitest?.afterAll(() => cleanAll(leftoversOfFile));
 
 /**
- * Calls a function at the end of the test that runs, whether it passes or fails. In a hook such as `beforeAll`: at the end
- * of the test file.
+ * Calls a function at the end of the {@link withLeftovers} that runs or, without one, of the test that runs, whether it
+ * passes or fails. In a hook such as `beforeAll`: at the end of the test file.
  */
 export function atTheEnd(clean: () => unknown): void {
-  if (TestRunner.getCurrentTest() === undefined) leftovers.push(clean);
-  else onTestFinished(async () => void (await clean()));
+  const own = ownLeftovers.getStore();
+  if (own !== undefined) own.push(clean);
+  else if (vitest?.TestRunner.getCurrentTest() === undefined) leftoversOfFile.push(clean);
+  else vitest.onTestFinished(async () => void (await clean()));
+}
+
+/** Does some work, and then calls what was passed to {@link atTheEnd} meanwhile, whether it has resolved or rejected. */
+export function withLeftovers<Result>(work: () => Promise<Result>): Promise<Result> {
+  const own: Leftovers = [];
+  return ownLeftovers.run(own, async () => {
+    try {
+      return await work();
+    } finally {
+      await cleanAll(own);
+    }
+  });
+}
+
+async function cleanAll(leftovers: Leftovers): Promise<void> {
+  for (const clean of leftovers.splice(0).reverse()) await clean();
 }
 
 /**
