@@ -1,30 +1,22 @@
 // The program of `pnpm soak topics-faults`: runs the scenarios one after the other, and prints the table. argv[2]: options
 // as JSON.
-import { MESSAGE_DOOR } from './doors.ts';
-import { runScenarios, type Tools } from './scenario.ts';
-import { FAILOVERS } from './scenarios/failovers.ts';
-import { KILLED_SERVERS } from './scenarios/killed-servers.ts';
-import { NETWORKS } from './scenarios/networks.ts';
-import { PROCESSES } from './scenarios/processes.ts';
-import { REDIS_OUTAGES } from './scenarios/redis-outages.ts';
-import { SERVER_PROGRAM } from './server-processes.ts';
-import { SHORT, SHORT_CROWD } from './sizes.ts';
+import { runScenarios } from './scenario.ts';
+import { PROCESSES_SCENARIOS, REDIS_SCENARIOS } from './scenarios.ts';
 import { tableOf } from './table.ts';
+import { SHORT_TOOLS } from './tools.ts';
 
 const { only = '', isMarkdown = false } = JSON.parse(process.argv[2] ?? '{}');
+const scenarios = [...PROCESSES_SCENARIOS, ...REDIS_SCENARIOS].filter(({ name }) => name.includes(only));
 
-const ALL = [...PROCESSES, ...KILLED_SERVERS, ...REDIS_OUTAGES, ...NETWORKS, ...FAILOVERS];
-const scenarios = ALL.filter(({ name }) => name.includes(only));
-const tools: Tools = {
-  size: SHORT,
-  crowdSize: SHORT_CROWD,
-  pauseMs: 5000,
-  program: SERVER_PROGRAM,
-  door: MESSAGE_DOOR,
-};
-
-const results = await runScenarios(scenarios, tools, 1, ({ scenario, problems }, ms) => {
-  console.error(`${problems.length === 0 ? 'ok' : 'NOT OK'} ${scenario.name} (${Math.round(ms / 100) / 10} s)`);
-});
+const results = await runScenarios(
+  scenarios,
+  { ...SHORT_TOOLS, pauseMs: 5000 },
+  1,
+  ({ scenario, problems }, ms) => {
+    console.error(
+      `${problems.length === 0 ? 'ok' : 'NOT OK'} ${scenario.name} (${Math.round(ms / 100) / 10} s)`,
+    );
+  },
+);
 console.log(tableOf(results, isMarkdown));
 process.exit(results.every(({ problems }) => problems.length === 0) ? 0 : 1);

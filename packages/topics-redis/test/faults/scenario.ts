@@ -6,8 +6,8 @@ import {
   type PublisherCounts,
   type ReaderCounts,
 } from './counting.ts';
-import { SERVER_KILLED } from './server.ts';
 import type { Door } from './reader.ts';
+import { SERVER_KILLED } from './server.ts';
 import type { TrialSize } from './trial.ts';
 
 /** What a scenario uses. */

@@ -33,7 +33,11 @@ export async function startServers(
     processes[number] = started;
     started.onReport = (report) => server.received(report);
     started.onEnd = () => server.ended();
-    await until(`server ${number} serves`, () => server.isUp);
+    await untilUp(
+      `server ${number} serves`,
+      () => started,
+      () => server.isUp,
+    );
   };
   await Promise.all(options.map((_, number) => revive(number)));
   return { servers, revive, kill: async (number) => processes[number]?.kill() };
@@ -65,7 +69,7 @@ export async function startFamily(options: ProgramOptions, program: string): Pro
     started.onEnd = () => {
       for (const server of servers) server.ended();
     };
-    await until('all children serve', allUp);
+    await untilUp('all children serve', () => started, allUp);
   };
   await start();
   return {
@@ -77,7 +81,12 @@ export async function startFamily(options: ProgramOptions, program: string): Pro
       await until('the child is gone', () => !servers[number]?.isUp || pids.get(number) !== pid);
     },
     // The parent does it.
-    revive: (number) => until('the child is there again', () => servers[number]?.isUp === true),
+    revive: (number) =>
+      untilUp(
+        'the child is there again',
+        () => parent,
+        () => servers[number]?.isUp === true,
+      ),
     async killParent() {
       await parent?.kill();
     },
@@ -86,17 +95,26 @@ export async function startFamily(options: ProgramOptions, program: string): Pro
 
 type ProgramReport = ServerReport & { readonly task?: number };
 
+/** Most characters of what a program has printed that are kept for an error. */
+const MAX_OUTPUT = 4000;
+
 /** One process, which is killed at the end. */
 export class Program {
   onReport: (report: ProgramReport) => void = () => {};
   onEnd: () => void = () => {};
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
+  #output = '';
 
   constructor(file: string, options: ProgramOptions) {
-    const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
+    const stdio = ['ignore', 'pipe', 'pipe', 'ipc'] as const;
     // Its options are not those of the process that runs the trial.
     this.#child = fork(file, [JSON.stringify(options)], { stdio: [...stdio], execArgv: [] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output = (this.#output + text).slice(-MAX_OUTPUT);
+      });
+    }
     this.#child.on('message', (report) => this.onReport(report as ProgramReport));
     this.#ended = new Promise((resolve) => {
       this.#child.once('exit', () => {
@@ -108,6 +126,11 @@ export class Program {
     atTheEnd(() => this.kill());
   }
 
+  /** The last that it has printed. */
+  get output(): string {
+    return this.#output;
+  }
+
   send(message: object): void {
     if (this.#child.connected) this.#child.send(message, () => {});
   }
@@ -116,5 +139,14 @@ export class Program {
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended;
+  }
+}
+
+/** Waits for servers of a program. @throws Error with what it has printed. */
+async function untilUp(what: string, program: () => Program | undefined, isUp: () => boolean): Promise<void> {
+  try {
+    await until(what, isUp);
+  } catch (error) {
+    throw new Error(`${what}: in vain; its program has printed: ${program()?.output}`, { cause: error });
   }
 }

@@ -88,7 +88,9 @@ export class Trial {
 
   /** Waits until each publisher of these servers has got another error. */
   async failures(homes: readonly number[] = this.servers.map(({ number }) => number)): Promise<void> {
-    const before = this.publishers.filter(({ home }) => homes.includes(home)).map((one) => ({ one, failures: one.failures }));
+    const before = this.publishers
+      .filter(({ home }) => homes.includes(home))
+      .map((one) => ({ one, failures: one.failures }));
     await until('publishing fails', () => before.every(({ one, failures }) => one.failures > failures));
   }
 
@@ -150,7 +152,10 @@ export class Trial {
       const outcomeOf = (number: number): Outcome => (written.has(number) ? 'settled' : 'unknown');
       // One more may have been written when the server was killed.
       const most = Math.min(records, Math.max(0, ...written) + 1);
-      const attempts = Array.from({ length: most }, (_, at) => ({ number: at + 1, outcome: outcomeOf(at + 1) }));
+      const attempts = Array.from({ length: most }, (_, at) => ({
+        number: at + 1,
+        outcome: outcomeOf(at + 1),
+      }));
       return { topic: id, id, attempts, errors: new Map() };
     });
   }

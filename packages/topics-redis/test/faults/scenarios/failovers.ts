@@ -17,7 +17,7 @@ async function withSentinels(
 ): Promise<{ readonly accounts: Accounts }> {
   const sentinels = await startSentinels();
   const sentinel = { name: sentinels.name, sentinelRootNodes: [...sentinels.rootNodes] };
-  const { trial } = await redisTrial(tools, { sentinel });
+  const { trial } = await redisTrial(tools, () => ({ sentinel }));
   await trial.begin();
   await failover(sentinels);
   await trial.progress();
@@ -56,7 +56,7 @@ export const FAILOVERS: readonly Scenario[] = [
       await until('the replica is connected', async () => {
         return (await replica.command('INFO', 'replication')).includes('master_link_status:up');
       });
-      const { trial } = await redisTrial(tools, { url: address.url });
+      const { trial } = await redisTrial(tools, () => ({ url: address.url }));
       await trial.begin();
       replication.halt('toClient');
       await trial.progress();

@@ -17,10 +17,7 @@ export const NETWORKS: readonly Scenario[] = [
     async run(tools) {
       const redis = await startRedis();
       const proxy = await startProxy(redis);
-      const own = { url: redis.url, pingIntervalMs: 300, pingTimeoutMs: 500, connectTimeoutMs: 500 };
-      const { trial } = await redisTrial(tools, own, (server) =>
-        server === 0 ? { redis: { ...own, url: proxy.url } } : {},
-      );
+      const { trial } = await redisTrial(tools, (server) => ({ url: server === 0 ? proxy.url : redis.url }));
       await trial.begin();
       for (const how of ['reset', 'end'] as const) {
         proxy.cut(how);

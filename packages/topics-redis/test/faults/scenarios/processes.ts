@@ -57,7 +57,10 @@ export const PROCESSES: readonly Scenario[] = [
   },
   {
     name: "kill -9 of a run's child, without it",
-    expected: { text: 'The run ends as interrupted at all readers, with all that was written', end: 'interrupted' },
+    expected: {
+      text: 'The run ends as interrupted at all readers, with all that was written',
+      end: 'interrupted',
+    },
     run: (tools) => killProducer(tools, false),
   },
   {

@@ -17,7 +17,7 @@ async function withFault(
   redis: RedisServer,
   fault: (failures: () => Promise<void>) => Promise<void>,
 ): Promise<{ readonly accounts: Accounts }> {
-  const { trial } = await redisTrial(tools, { url: redis.url });
+  const { trial } = await redisTrial(tools, () => ({ url: redis.url }));
   await trial.begin();
   await fault(() => trial.failures());
   await trial.progress();
