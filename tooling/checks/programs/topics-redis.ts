@@ -25,7 +25,7 @@ const server = spawn('redis-server', [
   folder,
 ]);
 try {
-  for (let output = ''; !output.includes('Ready to accept'); )
+  for (let output = ''; !/ready to accept/i.test(output); )
     output += (await once(server.stdout, 'data'))[0];
   await using here = await RedisBackplane.connect({ client: { socket } });
   await using there = await RedisBackplane.connect({ client: { socket } });
