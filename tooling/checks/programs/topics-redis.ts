@@ -25,8 +25,7 @@ const server = spawn('redis-server', [
   folder,
 ]);
 try {
-  for (let output = ''; !/ready to accept/i.test(output); )
-    output += (await once(server.stdout, 'data'))[0];
+  for (let output = ''; !/ready to accept/i.test(output); ) output += (await once(server.stdout, 'data'))[0];
   await using here = await RedisBackplane.connect({ client: { socket } });
   await using there = await RedisBackplane.connect({ client: { socket } });
   // @ts-expect-error: there is no such option.
