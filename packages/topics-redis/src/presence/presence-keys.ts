@@ -9,16 +9,24 @@ export interface PresenceKeys {
   readonly members: string;
   /** A sorted set: the members that are in no process any more, by the time at which their leave is announced. */
   readonly leaving: string;
+  /** A sorted set: the processes that have members here, by the time at which they have last seen to them. */
+  readonly processes: string;
 }
 
 export function presenceKeysOf(prefix: string, topic: string): PresenceKeys {
   const { channel, meta } = keysOf(prefix, { kind: 'topic', name: topic });
-  return { channel, meta, members: `${channel}:members`, leaving: `${channel}:leaving` };
+  const [members, leaving, processes] = ['members', 'leaving', 'processes'].map((key) => `${channel}:${key}`);
+  return { channel, meta, members, leaving, processes } as PresenceKeys;
 }
 
-/** A set: the members of a topic that are in one process. */
-export function joinedKey({ channel }: PresenceKeys, processId: string): string {
-  return `${channel}:in:${processId}`;
+/** The keys of the scripts about a topic, in their order. */
+export function topicKeys({ meta, members, leaving, processes }: PresenceKeys): readonly string[] {
+  return [meta, members, leaving, processes];
+}
+
+/** The keys of the scripts about a topic and a process. The last is a set: the members that are in the process. */
+export function joinedKeys(keys: PresenceKeys, processId: string): readonly string[] {
+  return [...topicKeys(keys), `${keys.channel}:in:${processId}`];
 }
 
 /** The keys of one process. */

@@ -6,12 +6,16 @@ import { LOG_SNIPPET } from '../logs/append-snippet.ts';
  * part of its memory and the processes end before they notice.
  */
 const KEEP_MS = 3_600_000;
+/** How long a process may have members in a topic without {@link CHECK}: ten times as long as it takes to check all. */
+const STALE_MS = 600_000;
+/** Most processes that one reply reports. */
+const MAX_STALE = 10;
 /** Most leaves that one script announces. The next one is due at once then. */
 const MAX_LEAVES = 1000;
 
 /**
- * Begins each script. Keys: meta, members, leaving and, if it is about a process, its members. Arguments: the channel,
- * and those of the script.
+ * Begins each script. Keys: meta, members, leaving, processes and, if it is about a process, its members. Arguments: the
+ * channel, and those of the script.
  *
  * A member is stored as `<processes> <leave delay> <JSON>`. The members of a process that has ended are replaced by an
  * empty name, so that what the process may still send is refused: it has to take another id.
@@ -20,7 +24,8 @@ const MAX_LEAVES = 1000;
  * members.
  */
 const PRESENCE_SNIPPET = `${LOG_SNIPPET}
-local META, MEMBERS, LEAVING, JOINED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local META, MEMBERS, LEAVING, PROCESSES, JOINED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local PROCESS = JOINED and string.match(JOINED, '[^:]+$')
 local now = nowMs()
 local count = 0
 
@@ -81,6 +86,20 @@ local function announceLeaves()
   end
 end
 
+-- Notes that the process has seen to its members here, or that it has none.
+local function noteProcess()
+  if redis.call('EXISTS', JOINED) == 1 then
+    redis.call('ZADD', PROCESSES, text(now), PROCESS)
+  else
+    redis.call('ZREM', PROCESSES, PROCESS)
+  end
+end
+
+-- Processes that have ended without anything that is left of them but their members here.
+local function staleProcesses()
+  return redis.call('ZRANGEBYSCORE', PROCESSES, '-inf', text(now - ${STALE_MS}), 'LIMIT', 0, ${MAX_STALE})
+end
+
 local function keepKeys()
   for each = 2, #KEYS do redis.call('PEXPIRE', KEYS[each], ${KEEP_MS}) end
 end
@@ -127,6 +146,7 @@ if redis.call('SADD', JOINED, name) == 1 then
     addNew(name, json, delay)
   end
 end
+noteProcess()
 return done()`,
 );
 
@@ -136,6 +156,7 @@ export const LEAVE = freeing(
   `${REFUSE_NEWER}
 announceLeaves()
 if redis.call('SREM', JOINED, ARGV[2]) == 1 then removeFrom(ARGV[2], tonumber(ARGV[3])) end
+if not isEnded() then noteProcess() end
 return done()`,
 );
 
@@ -151,6 +172,7 @@ for each = 2, #ARGV, 3 do
     if member then addTo(name, member, delay) else addNew(name, json, delay) end
   end
 end
+noteProcess()
 return done()`,
 );
 
@@ -166,16 +188,18 @@ for _, name in ipairs(redis.call('SMEMBERS', JOINED)) do
     removeFrom(name)
   end
 end
+if not isEnded() then noteProcess() end
 return done()`,
 );
 
-/** Replies with the number of members of a process, and keeps the keys; or `lost`. */
+/** Replies with the number of members of a process, and the ids of stale ones, and keeps the keys; or `lost`. */
 export const CHECK = freeing(
   'check members',
   `
 if isEnded() then return { 'lost' } end
+noteProcess()
 keepKeys()
-return { 'done', redis.call('SCARD', JOINED) }`,
+return { 'done', redis.call('SCARD', JOINED), staleProcesses() }`,
 );
 
 /** Removes all members of a process that has ended. */
@@ -187,18 +211,19 @@ for _, name in ipairs(redis.call('SMEMBERS', JOINED)) do
 end
 redis.call('DEL', JOINED)
 redis.call('SADD', JOINED, '')
+redis.call('ZREM', PROCESSES, PROCESS)
 return done()`,
 );
 
 /** Announces the leaves that are due. */
 export const ANNOUNCE_LEAVES = freeing('announce leaves', `${REFUSE_NEWER}return done()`);
 
-/** Replies with the number of changes, and the JSON of each member. */
+/** Replies with the number of changes, the ids of stale processes, and the JSON of each member. */
 export const MEMBERS = freeing(
   'members',
   `
 if not newerVersion() then announceLeaves() end
-local reply = { redis.call('HGET', META, 'pv') or '0' }
+local reply = { redis.call('HGET', META, 'pv') or '0', staleProcesses() }
 for _, stored in ipairs(redis.call('HVALS', MEMBERS)) do
   reply[#reply + 1] = string.match(stored, '^%d+ %d+ (.*)$')
 end

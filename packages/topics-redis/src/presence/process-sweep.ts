@@ -1,9 +1,8 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { ExpiryIndex } from '../connection/expiry-index.ts';
-import type { RedisLink } from '../connection/redis-link.ts';
 import { listOf, textOf } from '../logs/replies.ts';
-import { joinedKey, presenceKeysOf, processKeysOf } from './presence-keys.ts';
-import { SWEEP } from './presence-scripts.ts';
+import { processKeysOf } from './presence-keys.ts';
+import { sweepTopic, type TopicSweepServices } from './sweep-topic.ts';
 
 /** Most processes that one call looks at. */
 const MAX_TAKEN = 100;
@@ -13,13 +12,9 @@ const TOPICS_AT_ONCE = '100';
 const NO_KEY = -2;
 
 /** What the sweep needs of the process. */
-export interface SweepServices {
-  readonly link: RedisLink;
-  readonly prefix: string;
+export interface SweepServices extends TopicSweepServices {
   readonly index: ExpiryIndex;
   readonly leaseMs: number;
-  /** A leave of the topic is due in so many milliseconds; -1: none. */
-  readonly due: (topic: string, dueMs: number) => void;
 }
 
 /**
@@ -84,14 +79,7 @@ export class ProcessSweep {
 
   /** @returns in how many milliseconds the next leave of the topic is due; -1: there is none. */
   async #sweepTopic(id: string, topic: string): Promise<number> {
-    const { link, prefix, leaseMs, due } = this.#services;
-    const keys = presenceKeysOf(prefix, topic);
-    const { channel, meta, members, leaving } = keys;
-    const reply = listOf(await link.run(SWEEP, [meta, members, leaving, joinedKey(keys, id)], [channel]));
     // What a newer version has written is left to processes that have it.
-    if (textOf(reply[0]) !== 'done') return leaseMs;
-    const dueMs = Number(textOf(reply[1]));
-    due(topic, dueMs);
-    return dueMs;
+    return (await sweepTopic(this.#services, topic, id)) ?? this.#services.leaseMs;
   }
 }

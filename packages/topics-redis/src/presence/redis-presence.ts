@@ -4,19 +4,20 @@ import { type RateLimitedLog, runInRootContext } from '@landspout/ioloop/reactor
 import { BackplaneError, frozen, type PresenceSettings, type TopicMember } from '@landspout/topics';
 import { ExpiryIndex } from '../connection/expiry-index.ts';
 import type { RedisLink } from '../connection/redis-link.ts';
-import { RedisBackplaneError } from '../errors.ts';
 import { listOf, textOf, writtenBy } from '../logs/replies.ts';
 import { LeaveTimers } from './leave-timers.ts';
-import { presenceKeysOf, processIndexKey } from './presence-keys.ts';
+import { presenceKeysOf, processIndexKey, topicKeys } from './presence-keys.ts';
 import { ANNOUNCE_LEAVES, MEMBERS } from './presence-scripts.ts';
 import { ProcessLease } from './process-lease.ts';
 import { ProcessSweep } from './process-sweep.ts';
+import { sweepTopic, type TopicSweepServices } from './sweep-topic.ts';
 import { TopicMembers } from './topic-members.ts';
 
 /** A lease survives two renewals that are late or fail. */
 const RENEWALS_PER_LEASE = 3;
-/** Topics that each renewal of the lease verifies. */
+/** Topics that each renewal of the lease verifies; more if there are so many that it would take longer than a minute. */
 const VERIFIED_PER_ROUND = 500;
+const VERIFIED_WITHIN_MS = 60_000;
 /** Topics that are called about at once. */
 const CALLS_AT_ONCE = 100;
 
@@ -49,6 +50,7 @@ export class RedisPresence {
   readonly #services: PresenceServices;
   readonly #lease: ProcessLease;
   readonly #sweep: ProcessSweep;
+  readonly #sweepServices: TopicSweepServices;
   readonly #leaves: LeaveTimers;
   readonly #topics = new Map<string, TopicMembers>();
   readonly #unwatch: () => void;
@@ -57,6 +59,8 @@ export class RedisPresence {
   #isVerifying = false;
   /** All topics have to be verified, and not only the next ones. */
   #isStale = false;
+  /** Redis could not be called about a topic. */
+  #hasFailed = false;
   #round: ClockTimer | undefined;
   #isClosed = false;
 
@@ -66,8 +70,9 @@ export class RedisPresence {
     const { link, prefix, clock, leaseMs } = services;
     const index = new ExpiryIndex(link, processIndexKey(prefix));
     const due = (topic: string, dueMs: number) => this.#leaves.schedule(topic, dueMs);
+    this.#sweepServices = { link, prefix, due };
     this.#lease = new ProcessLease({ link, prefix, index, leaseMs, onLost: () => this.#lostLease() });
-    this.#sweep = new ProcessSweep({ link, prefix, index, leaseMs, due });
+    this.#sweep = new ProcessSweep({ ...this.#sweepServices, index, leaseMs });
     this.#leaves = new LeaveTimers(clock, {
       announce: (topic) => this.#announceLeaves(topic),
       idle: (topic) => this.#release(topic),
@@ -87,11 +92,10 @@ export class RedisPresence {
   /** @throws TopicsLimitError `ERR_TOPICS_TOO_MANY_MEMBERS`; BackplaneError; RedisBackplaneError. */
   async join(topic: string, member: TopicMember, settings: PresenceSettings): Promise<void> {
     this.#requireOpen('join');
-    const { link, prefix, reached } = this.#services;
     let members = this.#topics.get(topic);
     if (members === undefined) {
-      const due = (name: string, dueMs: number) => this.#leaves.schedule(name, dueMs);
-      members = new TopicMembers(topic, { link, prefix, lease: this.#lease, due, reached });
+      const { reached } = this.#services;
+      members = new TopicMembers(topic, { ...this.#sweepServices, lease: this.#lease, reached });
       this.#topics.set(topic, members);
     }
     try {
@@ -115,8 +119,12 @@ export class RedisPresence {
   /** Returns the members of a topic. @throws BackplaneError */
   async list(topic: string): Promise<MemberList> {
     const { link, prefix } = this.#services;
-    const { channel, meta, members, leaving } = presenceKeysOf(prefix, topic);
-    const [count, ...texts] = listOf(await link.run(MEMBERS, [meta, members, leaving], [channel]));
+    const keys = presenceKeysOf(prefix, topic);
+    const reply = await link.run(MEMBERS, topicKeys(keys), [keys.channel]);
+    const [count, stale, ...texts] = listOf(reply);
+    for (const id of listOf(stale)) {
+      sweepTopic(this.#sweepServices, topic, textOf(id)).catch((error) => this.#report(error));
+    }
     return {
       count: Number(textOf(count)),
       members: texts.map((text) => frozen(JSON.parse(textOf(text)) as TopicMember)),
@@ -133,7 +141,7 @@ export class RedisPresence {
     const topics = [...this.#topics.values()];
     this.#topics.clear();
     try {
-      await inGroups(topics, (members) => this.#unlessNewer(members.leaveAll()));
+      await inGroups(topics, (members) => members.leaveAll());
       await this.#lease.end();
     } catch (error) {
       this.#report(error);
@@ -177,47 +185,45 @@ export class RedisPresence {
     const message = 'the lease of the members of this process is lost; they join anew';
     this.#services.quietLog.warn('presence lease', { members: this.members }, message);
     this.#isStale = true;
-    this.#verify().catch((error) => this.#report(error));
+    void this.#verify();
   }
 
-  /** Verifies the next topics. Does nothing if that is going on. @throws BackplaneError, RedisBackplaneError */
+  /** Verifies the next topics. Does nothing if that is going on. Never rejects. */
   async #verify(): Promise<void> {
     if (this.#isVerifying) return;
     this.#isVerifying = true;
     try {
       do {
-        const topics = this.#isStale ? [...this.#topics.values()] : this.#nextTopics(VERIFIED_PER_ROUND);
+        const topics = this.#isStale ? [...this.#topics.values()] : this.#nextTopics();
         this.#isStale = false;
         await inGroups(topics, (members) => this.#verifyTopic(members));
       } while (this.#isStale && !this.#isClosed);
-    } catch (error) {
-      this.#isStale = true;
-      throw error;
     } finally {
       this.#isVerifying = false;
     }
+    if (!this.#hasFailed) return;
+    this.#hasFailed = false;
+    this.#isStale = true; // the next round tries again
   }
 
+  /** What fails in one topic does not keep others from being verified. */
   async #verifyTopic(members: TopicMembers): Promise<void> {
     if (this.#isClosed) return;
-    await this.#unlessNewer(members.verify());
-    this.#release(members.topic);
-  }
-
-  /** A topic that a newer version has written does not keep others from being called about. */
-  async #unlessNewer(call: Promise<void>): Promise<void> {
     try {
-      await call;
+      await members.verify();
+      this.#release(members.topic);
     } catch (error) {
-      if (!(error instanceof RedisBackplaneError)) throw error;
       this.#report(error);
+      this.#hasFailed ||= error instanceof BackplaneError;
     }
   }
 
   /** The next topics to verify: round after round all of them. */
-  #nextTopics(most: number): TopicMembers[] {
+  #nextTopics(): TopicMembers[] {
     const topics: TopicMembers[] = [];
-    while (topics.length < Math.min(most, this.#topics.size)) {
+    const rounds = (VERIFIED_WITHIN_MS * RENEWALS_PER_LEASE) / this.#services.leaseMs;
+    const count = Math.max(VERIFIED_PER_ROUND, Math.ceil(this.#topics.size / Math.max(rounds, 1)));
+    while (topics.length < Math.min(count, this.#topics.size)) {
       this.#unverified ??= this.#topics.values();
       const { done, value } = this.#unverified.next();
       if (done === true) this.#unverified = undefined;
@@ -228,8 +234,8 @@ export class RedisPresence {
 
   async #announceLeaves(topic: string): Promise<number> {
     const { link, prefix } = this.#services;
-    const { channel, meta, members, leaving } = presenceKeysOf(prefix, topic);
-    const reply = await link.run(ANNOUNCE_LEAVES, [meta, members, leaving], [channel]);
+    const keys = presenceKeysOf(prefix, topic);
+    const reply = await link.run(ANNOUNCE_LEAVES, topicKeys(keys), [keys.channel]);
     return Number(textOf(writtenBy(reply, { kind: 'topic', name: topic })[1]));
   }
 

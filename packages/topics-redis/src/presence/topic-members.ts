@@ -1,11 +1,12 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { BackplaneError, type PresenceSettings, type TopicMember, TopicsLimitError } from '@landspout/topics';
 import type { LuaScript } from '../connection/lua-script.ts';
-import type { RedisArgument, RedisLink, RedisReply } from '../connection/redis-link.ts';
-import { textOf, writtenBy } from '../logs/replies.ts';
-import { joinedKey, type PresenceKeys, presenceKeysOf } from './presence-keys.ts';
-import { CHECK, JOIN, LEAVE, REJOIN, RETAIN, SWEEP } from './presence-scripts.ts';
+import type { RedisArgument, RedisReply } from '../connection/redis-link.ts';
+import { listOf, textOf, writtenBy } from '../logs/replies.ts';
+import { joinedKeys, type PresenceKeys, presenceKeysOf } from './presence-keys.ts';
+import { CHECK, JOIN, LEAVE, REJOIN, RETAIN } from './presence-scripts.ts';
 import type { ProcessLease } from './process-lease.ts';
+import { sweepTopic, type TopicSweepServices } from './sweep-topic.ts';
 
 /** How often a join takes a new id because the lease was lost meanwhile. */
 const MAX_TRIES = 3;
@@ -13,12 +14,8 @@ const MAX_TRIES = 3;
 const REJOINED_AT_ONCE = 500;
 
 /** What the members of a topic need of the process. */
-export interface MemberServices {
-  readonly link: RedisLink;
-  readonly prefix: string;
+export interface MemberServices extends TopicSweepServices {
   readonly lease: ProcessLease;
-  /** A leave of the topic is due in so many milliseconds; -1: none. */
-  readonly due: (topic: string, dueMs: number) => void;
   /** Resolves when the followers in this process were notified of so many changes. */
   readonly reached: (topic: string, count: number) => Promise<void>;
 }
@@ -34,8 +31,8 @@ export class TopicMembers {
   readonly #services: MemberServices;
   readonly #keys: PresenceKeys;
   readonly #members = new Map<string, JoinedMember>();
-  /** Calls that are on their way. */
-  readonly #joining = new Set<string>();
+  /** Members whose last call is a join that is on its way. */
+  readonly #joining = new Map<string, JoinedMember>();
   #leaving = 0;
   /** The id under which Redis has the members. */
   #processId: string | undefined;
@@ -65,12 +62,14 @@ export class TopicMembers {
   /** @throws TopicsLimitError, BackplaneError, RedisBackplaneError */
   async join(member: TopicMember, { maxMembers, leaveDelayMs }: PresenceSettings): Promise<void> {
     const name = member.member;
-    const json = JSON.stringify(member);
-    this.#joining.add(name);
+    const joining: JoinedMember = { json: JSON.stringify(member), leaveDelayMs };
+    const args = [name, joining.json, String(leaveDelayMs), String(maxMembers)];
+    this.#joining.set(name, joining);
+    // A leave that is called meanwhile takes effect after this join.
+    const isLatest = () => this.#joining.get(name) === joining;
     try {
-      for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      for (let tries = 0; tries < MAX_TRIES && isLatest(); tries += 1) {
         const id = await this.#settled();
-        const args = [name, json, String(leaveDelayMs), String(maxMembers)];
         const reply = await this.#write(JOIN, id, args);
         const outcome = textOf(reply[0]);
         if (outcome === 'full') throw tooMany(maxMembers);
@@ -78,22 +77,23 @@ export class TopicMembers {
           this.#services.lease.lose(id);
           continue;
         }
-        this.#members.set(name, { json, leaveDelayMs });
+        if (isLatest()) this.#members.set(name, joining);
         await this.#changed(reply);
         return;
       }
     } finally {
-      this.#joining.delete(name);
+      if (isLatest()) this.#joining.delete(name);
     }
     throw new BackplaneError(
       'ERR_TOPICS_UNAVAILABLE',
-      'join: the lease of this process is lost again and again',
+      'join: the lease of this process was lost, and the member has not joined',
     );
   }
 
   /** Does nothing if the member is not there. @throws BackplaneError, RedisBackplaneError */
   async leave(name: string, { leaveDelayMs }: PresenceSettings): Promise<void> {
     this.#members.delete(name);
+    this.#joining.delete(name);
     this.#leaving += 1;
     try {
       // Its present id may have got the member a moment ago.
@@ -113,16 +113,17 @@ export class TopicMembers {
     }
     if (id === undefined || this.#joining.size > 0 || this.#leaving > 0) return;
     const { size } = this;
-    const [outcome, count] = await this.#write(CHECK, id, []);
+    const [outcome, count, stale] = await this.#write(CHECK, id, []);
     if (textOf(outcome) === 'lost') return this.#services.lease.lose(id);
     if (Number(count) < size) await this.#rejoin(id);
     if (Number(count) > size) await this.#retain(id);
+    for (const ended of listOf(stale)) await sweepTopic(this.#services, this.topic, textOf(ended));
   }
 
   /** Lets all members leave, because the process stops. @throws BackplaneError */
   async leaveAll(): Promise<void> {
     this.#members.clear();
-    if (this.#processId !== undefined) await this.#write(SWEEP, this.#processId, []);
+    if (this.#processId !== undefined) await sweepTopic(this.#services, this.topic, this.#processId);
   }
 
   [INSPECT](): object {
@@ -144,7 +145,7 @@ export class TopicMembers {
     const id = await this.#services.lease.enter(this.topic);
     await this.#rejoin(id);
     // Afterwards, so that they are there all the time.
-    if (before !== undefined && before !== id) this.#due(await this.#write(SWEEP, before, []));
+    if (before !== undefined && before !== id) await sweepTopic(this.#services, this.topic, before);
     this.#processId = id;
     return id;
   }
@@ -163,7 +164,7 @@ export class TopicMembers {
 
   /** Removes what a call has left that was thought to have failed. */
   async #retain(id: string): Promise<void> {
-    this.#due(await this.#write(RETAIN, id, [...this.#members.keys(), ...this.#joining]));
+    this.#due(await this.#write(RETAIN, id, [...this.#members.keys(), ...this.#joining.keys()]));
   }
 
   async #write(
@@ -171,9 +172,8 @@ export class TopicMembers {
     id: string,
     args: readonly RedisArgument[],
   ): Promise<readonly RedisReply[]> {
-    const { channel, meta, members, leaving } = this.#keys;
-    const keys = [meta, members, leaving, joinedKey(this.#keys, id)];
-    const reply = await this.#services.link.run(script, keys, [channel, ...args]);
+    const keys = joinedKeys(this.#keys, id);
+    const reply = await this.#services.link.run(script, keys, [this.#keys.channel, ...args]);
     return writtenBy(reply, { kind: 'topic', name: this.topic });
   }
 
