@@ -9,7 +9,9 @@ import { FORMAT_VERSION } from './replies.ts';
  * `bytes` of the records that are kept, `age` longest time that they are kept, `rev` number of revocations, `del` number
  * of deletions, `pv` number of changes of presence.
  *
- * Ids are given here and not by XADD, because a log may outlive its stream, and its ids must go on rising.
+ * Ids are given here and not by XADD, because a log may outlive its stream, and its ids must go on rising. Their sequence
+ * numbers jump at random: after a failover that has lost records, to a server whose clock is behind, new records have other
+ * ids than the lost ones, and a reader that has seen those gets a gap.
  *
  * A log whose state has `isNewer` must not be written: the script returns {'newer', log.version} before it writes.
  * Other scripts begin their reply with another word.
@@ -20,6 +22,8 @@ import { FORMAT_VERSION } from './replies.ts';
 export const LOG_SNIPPET = `
 local FORMAT_VERSION = ${FORMAT_VERSION}
 local RECORD_OVERHEAD_BYTES = ${recordBytes('', undefined)}
+-- Hexadecimal digits of a jump, and the highest number that is exact.
+local JUMP_DIGITS, MAX_SEQUENCE = 6, 9007199254740991
 
 local function text(number)
   return string.format('%.0f', number)
@@ -80,14 +84,23 @@ local function saveLog(log, ...)
     'n', text(log.n), 'bytes', text(log.bytes), ...)
 end
 
--- Appends an entry, sets log.before to the id before it, and returns its id. Count: 1 for a record, 0 for an end.
-local function appendEntry(log, now, count, bytes, ...)
+-- The id of the next entry, after the last one also if the clock was set back. Random: text of the caller.
+local function nextId(last, now, random)
+  local jump = tonumber(string.sub(redis.sha1hex(random), 1, JUMP_DIGITS), 16)
+  local ms, sequence = idParts(last)
+  if now > ms then return text(now) .. '-' .. text(jump) end
+  if sequence + 1 + jump > MAX_SEQUENCE then return text(ms + 1) .. '-' .. text(jump) end
+  return text(ms) .. '-' .. text(sequence + 1 + jump)
+end
+
+-- Appends an entry, sets log.before to the id before it, and returns its id. Random: text that no other call has, from which
+-- the id is made. Count: 1 for a record, 0 for an end.
+local function appendEntry(log, now, random, count, bytes, ...)
   if log.first ~= '' and redis.call('EXISTS', log.key) == 0 then
     -- The stream has expired.
     log.cut, log.first, log.n, log.bytes = log.last, '', 0, 0
   end
-  local ms, sequence = idParts(log.last)
-  local id = now > ms and text(now) .. '-0' or text(ms) .. '-' .. text(sequence + 1)
+  local id = nextId(log.last, now, random)
   redis.call('XADD', log.key, id, ...)
   log.before, log.last = log.last, id
   if log.first == '' then log.first = id end
@@ -101,14 +114,14 @@ local function recordBytes(key, data)
 end
 
 -- Appends a record, and returns its id. Type: 't' for text, 'b' for bytes. Key: '' if there is none.
-local function appendRecord(log, now, type, key, data)
+local function appendRecord(log, now, random, type, key, data)
   local bytes = recordBytes(key, data)
   if key ~= '' then
-    if type == 'b' then return appendEntry(log, now, 1, bytes, 'd', data, 'b', '1', 'k', key) end
-    return appendEntry(log, now, 1, bytes, 'd', data, 'k', key)
+    if type == 'b' then return appendEntry(log, now, random, 1, bytes, 'd', data, 'b', '1', 'k', key) end
+    return appendEntry(log, now, random, 1, bytes, 'd', data, 'k', key)
   end
-  if type == 'b' then return appendEntry(log, now, 1, bytes, 'd', data, 'b', '1') end
-  return appendEntry(log, now, 1, bytes, 'd', data)
+  if type == 'b' then return appendEntry(log, now, random, 1, bytes, 'd', data, 'b', '1') end
+  return appendEntry(log, now, random, 1, bytes, 'd', data)
 end
 
 -- Announces the record that was appended last.

@@ -9,7 +9,7 @@ const IDS_FORGOTTEN_AT_ONCE = 100;
  * Appends a record to a topic, drops what its limits do not permit, and announces it.
  *
  * KEYS: log, meta, ids (hash: id of an append → id of its entry), idtimes (sorted set of the ids in the order of the entries).
- * ARGV: channel, new epoch, data, type (t or b), key, id, maxRecords, maxBytes, maxAgeMs, dedupeMs, maxDedupeIds, for how
+ * ARGV: channel, new epoch (the id is made from it too), data, type (t or b), key, id, maxRecords, maxBytes, maxAgeMs, dedupeMs, maxDedupeIds, for how
  * long the keys are kept at least, and at most. Key and id: empty if there is none.
  * Reply: {'appended', epoch, id} or, if the id is known, {'known', epoch, id}.
  */
@@ -59,15 +59,15 @@ local function forgetIds(ids)
   redis.call('HDEL', KEYS[3], unpack(ids))
 end
 
--- The place of an entry in idtimes: its time, and in one millisecond the order.
-local function placeOf(entryId)
-  local ms, sequence = idParts(entryId)
-  return ms * 1000 + sequence
+-- The place of the next entry in idtimes: its time in microseconds, and in one millisecond the order.
+local function nextPlace(entryId)
+  local newest = redis.call('ZRANGE', KEYS[4], 0, 0, 'REV', 'WITHSCORES')[2]
+  return math.max((idParts(entryId)) * 1000, newest and tonumber(newest) + 1 or 0)
 end
 
 local function rememberId(entryId, forgotten)
   redis.call('HSET', KEYS[3], id, entryId)
-  redis.call('ZADD', KEYS[4], text(placeOf(entryId)), id)
+  redis.call('ZADD', KEYS[4], text(nextPlace(entryId)), id)
   forgetIds(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', '(' .. text(forgotten), 'LIMIT', 0, ${IDS_FORGOTTEN_AT_ONCE}))
   local excess = redis.call('ZCARD', KEYS[4]) - maxIds
   if excess > 0 then forgetIds(redis.call('ZRANGE', KEYS[4], 0, math.min(excess, ${IDS_FORGOTTEN_AT_ONCE}) - 1)) end
@@ -83,7 +83,7 @@ if id ~= '' then
   local known = place and tonumber(place) >= forgotten and redis.call('HGET', KEYS[3], id)
   if known then return { 'known', log.epoch, known } end
 end
-local entryId = appendRecord(log, now, type, key, data)
+local entryId = appendRecord(log, now, ARGV[2], type, key, data)
 if hasExcess(log, now - maxAgeMs) then trimLog(log, now - maxAgeMs) end
 saveLog(log, 'age', ARGV[9])
 if id ~= '' then rememberId(entryId, forgotten) end

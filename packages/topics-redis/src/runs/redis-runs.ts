@@ -100,7 +100,7 @@ export class RedisRuns {
 
   async writeRun(id: string, token: number, payload: Payload): Promise<string> {
     const type = typeof payload === 'string' ? 't' : 'b';
-    const reply = await this.#held(WRITE, id, token, [type, payload]);
+    const reply = await this.#held(WRITE, id, token, [type, payload, newEpoch()]);
     const [outcome, first, second] = reply.map(textOf) as [string, string, string];
     if (outcome === 'full') {
       throw new TopicsLimitError(

@@ -139,8 +139,8 @@ return { 'released', log.epoch }`,
 /**
  * Appends a record.
  *
- * ARGV: channel, token, t (text) or b (bytes), data. Reply: {'written', epoch, id}, {'lost'}, or {'full', maxRecords,
- * maxBytes}.
+ * ARGV: channel, token, t (text) or b (bytes), data, random text. Reply: {'written', epoch, id}, {'lost'}, or {'full',
+ * maxRecords, maxBytes}.
  */
 export const WRITE = script(
   'write run',
@@ -153,7 +153,7 @@ if log.n >= tonumber(limits[1]) or log.bytes + bytes > tonumber(limits[2]) then
   return { 'full', limits[1], limits[2] }
 end
 local isFirst = log.first == ''
-appendRecord(log, now, ARGV[3], '', ARGV[4])
+appendRecord(log, now, ARGV[5], ARGV[3], '', ARGV[4])
 saveLog(log)
 if isFirst then
   redis.call('PEXPIRE', LOG, text(tonumber(limits[3]) + tonumber(limits[4]) + ${UNFINISHED_KEEP_MS}))
@@ -174,7 +174,7 @@ export const END = smallScript(
 if log and field('endid') == ARGV[3] then return { 'ended', log.epoch, log.last, field('end') } end
 if not isHeld(ARGV[2]) then return { 'lost' } end
 if log.isNewer then return { 'newer', log.version } end
-appendEntry(log, now, 0, 0, 'e', ARGV[4])
+appendEntry(log, now, ARGV[3], 0, 0, 'e', ARGV[4])
 saveLog(log)
 redis.call('HSET', META, 'end', ARGV[4], 'endid', ARGV[3])
 local ttlMs = field('ttlMs')

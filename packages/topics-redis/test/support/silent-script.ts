@@ -5,6 +5,7 @@ import type { RedisServer } from './redis-server.ts';
 const SILENCE = `
 local call = redis.call
 local redis = {
+  sha1hex = redis.sha1hex,
   call = function(command, ...)
     if command == 'PUBLISH' then return 0 end
     return call(command, ...)
