@@ -1,5 +1,6 @@
 // `pnpm soak` fetches for half an hour on each backend from servers that are killed, frozen and reset at random, and
-// checks what became of every fetch. See packages/httpclient/test/soak/. The soaks of TLS are in tls.mjs.
+// checks what became of every fetch. See packages/httpclient/test/soak/. The soaks of TLS are in tls.mjs, those of
+// topics in topics/.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,10 +10,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'vite';
 import { soakTls, TLS_PATHS, TLS_SOAKS } from './tls.mjs';
+import { soakTopicsFaults } from './topics/faults.mjs';
 
 const USAGE = `usage: pnpm soak [--minutes 30] [--seed 1] [--concurrency 24] [--backend native|portable]
        pnpm soak tls-churn [--connections 10000] [--seed 1] [--path native|node-tls|portable]
-       pnpm soak tls-storm [--connections 5000] [--path native|node-tls|portable]`;
+       pnpm soak tls-storm [--connections 5000] [--path native|node-tls|portable]
+       pnpm soak topics-faults [--clients 5000] [--only text] [--markdown]`;
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PROGRAM = 'packages/httpclient/test/soak/long-soak.ts';
 const CONDITIONS = ['@landspout/source', 'node', 'import', 'default'];
@@ -26,6 +29,9 @@ const { values, positionals } = parseArgs({
     backend: { type: 'string' },
     connections: { type: 'string' },
     path: { type: 'string' },
+    clients: { type: 'string', default: '5000' },
+    only: { type: 'string', default: '' },
+    markdown: { type: 'boolean', default: false },
   },
 });
 const [minutes, seed, concurrency] = [values.minutes, values.seed, values.concurrency].map(Number);
@@ -36,6 +42,10 @@ if (tlsSoak !== undefined) {
   const paths = TLS_PATHS.filter((path) => values.path === undefined || path === values.path);
   if (connections > 0 && paths.length > 0)
     process.exit(await soakTls(tlsSoak, { connections, seed: Number(seed), paths }));
+}
+const clients = Number(values.clients);
+if (name === 'topics-faults' && Number.isInteger(clients) && clients > 0) {
+  process.exit(await soakTopicsFaults({ clients, only: values.only, isMarkdown: values.markdown }));
 }
 const backends = values.backend === undefined ? ['native', 'portable'] : [values.backend];
 const isValid =

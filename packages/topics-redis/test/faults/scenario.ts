@@ -8,6 +8,7 @@ import {
 } from './counting.ts';
 import type { Door } from './reader.ts';
 import { SERVER_KILLED } from './server.ts';
+import type { ProgramOptions } from './server-processes.ts';
 import type { TrialSize } from './trial.ts';
 
 /** What a scenario uses. */
@@ -15,8 +16,8 @@ export interface Tools {
   readonly size: TrialSize;
   /** The size of a trial with many readers. */
   readonly crowdSize: TrialSize;
-  /** The program of the servers. */
-  readonly program: string;
+  /** More options of the program of the servers. */
+  readonly programOptions: ProgramOptions;
   readonly door: Door;
   /** How long Redis is stopped at least, in milliseconds. */
   readonly pauseMs: number;

@@ -4,7 +4,7 @@ import { atTheEnd, until } from '../support/scratch.ts';
 import { Server, type ServerReport } from './server.ts';
 
 /** The program of a server. */
-export const SERVER_PROGRAM = fileURLToPath(new URL('fixtures/server-program.mjs', import.meta.url));
+const SERVER_PROGRAM = fileURLToPath(new URL('fixtures/server-program.mjs', import.meta.url));
 
 /** What the program reads, as JSON. */
 export type ProgramOptions = Readonly<Record<string, unknown>>;
@@ -19,17 +19,14 @@ export interface ServerProcesses {
 }
 
 /** Three programs, each a server of its own. They are killed at the end. */
-export async function startServers(
-  options: readonly ProgramOptions[],
-  program: string,
-): Promise<ServerProcesses> {
+export async function startServers(options: readonly ProgramOptions[]): Promise<ServerProcesses> {
   const processes: Program[] = [];
   const servers = options.map(
     (_, number) => new Server(number, (message) => processes[number]?.send(message)),
   );
   const revive = async (number: number): Promise<void> => {
     const server = servers[number] as Server;
-    const started = new Program(program, options[number] as ProgramOptions);
+    const started = new Program(SERVER_PROGRAM, options[number] as ProgramOptions);
     processes[number] = started;
     started.onReport = (report) => server.received(report);
     started.onEnd = () => server.ended();
@@ -53,13 +50,13 @@ export interface Family extends ServerProcesses {
 
 const CHILDREN = [0, 1, 2] as const;
 
-export async function startFamily(options: ProgramOptions, program: string): Promise<Family> {
+export async function startFamily(options: ProgramOptions): Promise<Family> {
   let parent: Program | undefined;
   const pids = new Map<number, number>();
   const servers = CHILDREN.map((to) => new Server(to, (message) => parent?.send({ to, ...message })));
   const allUp = (): boolean => servers.every((server) => server.isUp);
   const start = async (): Promise<void> => {
-    const started = new Program(program, options);
+    const started = new Program(SERVER_PROGRAM, options);
     parent = started;
     started.onReport = (report) => {
       const { task = 0, pid } = report;

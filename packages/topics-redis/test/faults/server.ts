@@ -12,7 +12,12 @@ export interface RecordData {
 /** What a reader is notified of. */
 export type ReaderEvent =
   | { readonly kind: 'position'; readonly cursor: string }
-  | { readonly kind: 'record'; readonly cursor: string; readonly data: RecordData; readonly time: number }
+  | {
+      readonly kind: 'record';
+      readonly cursor: string;
+      readonly data: RecordData;
+      readonly time: number | undefined;
+    }
   | { readonly kind: 'gap'; readonly cursor: string; readonly reason: string }
   | { readonly kind: 'end'; readonly cursor: string; readonly how: string }
   /** The server refuses to go on. */
@@ -47,6 +52,7 @@ type ReportedEvent = readonly [
   kind: 'position' | 'record' | 'gap' | 'end' | 'failed' | 'closed',
   cursor?: string,
   detail?: unknown,
+  /** Not over a WebSocket. */
   time?: number,
 ];
 
@@ -139,7 +145,7 @@ export class Server {
     for (const notify of readers) notify({ kind: 'closed' });
   }
 
-  #notify([reader, kind, cursor = '', detail, time = 0]: ReportedEvent): void {
+  #notify([reader, kind, cursor = '', detail, time]: ReportedEvent): void {
     const notify = this.#readers.get(reader);
     if (notify === undefined) return; // it has left meanwhile
     if (kind === 'failed' || kind === 'closed' || kind === 'end') this.#readers.delete(reader);

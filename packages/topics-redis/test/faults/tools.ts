@@ -1,6 +1,5 @@
 import type { Door } from './reader.ts';
 import type { Tools } from './scenario.ts';
-import { SERVER_PROGRAM } from './server-processes.ts';
 
 /** Readers that get their records by messages of the server's process, in place of a network. */
 const MESSAGE_DOOR: Door = (server, place, notify) => server.read(place, notify);
@@ -11,6 +10,6 @@ export const SHORT_TOOLS: Tools = {
   // 204 readers.
   crowdSize: { topics: 2, readersPerServer: 34, pauseMs: 50, records: 15 },
   pauseMs: 0,
-  program: SERVER_PROGRAM,
+  programOptions: {},
   door: MESSAGE_DOOR,
 };

@@ -13,7 +13,7 @@ async function withFamily(
   options: { readonly isContinued?: boolean; readonly processes?: object },
   work: (trial: Trial, family: Family) => Promise<void>,
 ): Promise<{ readonly accounts: Accounts }> {
-  const family = await startFamily({ runs: RUNS, ...options }, tools.program);
+  const family = await startFamily({ ...tools.programOptions, runs: RUNS, ...options });
   const trial = new Trial(family.servers, tools.size, tools.door);
   await work(trial, family);
   return { accounts: await trial.finish() };

@@ -33,11 +33,12 @@ export async function redisTrial(
   { own = () => ({}), size = tools.size }: RedisTrialOptions = {},
 ): Promise<RedisTrial> {
   const options = SERVERS.map((server) => ({
+    ...tools.programOptions,
     topics: TOPICS,
     runs: RUNS,
     redis: { ...IMPATIENT, ...redis(server) },
     ...own(server),
   }));
-  const processes = await startServers(options, tools.program);
+  const processes = await startServers(options);
   return { processes, trial: new Trial(processes.servers, size, tools.door) };
 }
