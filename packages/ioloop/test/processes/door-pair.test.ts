@@ -241,15 +241,14 @@ describe('a message door', () => {
   it('closes and logs if its handler throws or rejects, and leaves the other doors alone', async () => {
     const { logger, lines } = logOf();
     const { parent, child } = pair({ logger });
+    const notified: string[] = [];
     const fail = (kind: string): DoorHandler => ({
       message() {
         if (kind === 'throws') throw new Error('on purpose');
         return Promise.reject(new Error('on purpose')) as unknown as undefined;
       },
       drained() {},
-      closed() {
-        throw new Error('must not be called');
-      },
+      closed: (reason) => void notified.push(`${kind} ${reason}`),
     });
     const healthy = new DoorStory();
     for (const name of ['throws', 'rejects']) parent.serveDoor(name, () => fail(name));
@@ -266,6 +265,41 @@ describe('a message door', () => {
         (name) => `the handler of the message door "${name}" threw; closing the door`,
       ),
     );
+    expect(notified).toEqual(['throws closed', 'rejects closed']);
+  });
+
+  it('notifies its handler of nothing more if that throws after it has closed the door, or at the end', async () => {
+    const { logger, lines } = logOf();
+    const { parent, child } = pair({ logger });
+    const notified: string[] = [];
+    parent.serveDoor('closes', (door) => ({
+      message() {
+        door.close();
+        throw new Error('on purpose');
+      },
+      drained() {},
+      closed: () => void notified.push('closes'),
+    }));
+    parent.serveDoor('ends', () => ({
+      message() {},
+      drained() {},
+      closed() {
+        notified.push('ends');
+        throw new Error('on purpose');
+      },
+    }));
+    const story = new DoorStory();
+    child.openDoor('closes', story).send(Buffer.from('1'));
+    expect(await story.ended()).toBe('closed');
+    const ending = child.openDoor('ends', new DoorStory());
+    ending.send(Buffer.from('1'));
+    ending.close();
+    const last = new DoorStory();
+    parent.serveDoor('last', (door) => ({ message: () => door.close(), drained() {}, closed() {} }));
+    child.openDoor('last', last).send(Buffer.from('1'));
+    await last.ended();
+    expect(notified).toEqual(['ends']);
+    expect(lines).toHaveLength(2);
   });
 
   it('calls its handlers outside the async context of the code that opened it or sent', async () => {

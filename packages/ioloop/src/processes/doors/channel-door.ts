@@ -171,7 +171,10 @@ export class ChannelDoor implements MessageDoor, ChannelMember, FrameOwner {
     this.#settings.closed?.();
   }
 
-  /** Calls the handler in the root async context. If it throws or rejects, the door is closed. */
+  /**
+   * Calls the handler in the root async context. If it throws or rejects, the door is closed, and the handler is notified
+   * of that as of any other end.
+   */
   #call(notify: (handler: DoorHandler) => unknown): void {
     const handler = this.#handler;
     if (handler === undefined) return;
@@ -180,7 +183,9 @@ export class ChannelDoor implements MessageDoor, ChannelMember, FrameOwner {
         { error },
         `the handler of the message door ${shownText(this.name)} threw; closing the door`,
       );
+      const { kind } = this.#state;
       this.close();
+      if (kind === 'opening' || kind === 'open') this.#call((failing) => failing.closed('closed'));
     };
     runInRootContext(() => {
       try {

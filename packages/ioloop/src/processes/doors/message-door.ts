@@ -30,7 +30,7 @@ export interface MessageDoor {
 
 /**
  * Notified of what comes through a door. Called synchronously, in the root async context. None may throw or reject: the
- * error is logged, and the door is closed.
+ * error is logged, and the door is closed; if it was open until then, `closed` is called as well.
  */
 export interface DoorHandler {
   /** @param message - belongs to the handler. It may be a view of a larger buffer. */
@@ -41,7 +41,8 @@ export interface DoorHandler {
    * Called once; nothing follows.
    *
    * @param reason - `ended`: the other process has ended, or the channel is broken; a part of a message that has arrived
-   *   is dropped. `closed`: the other end has closed the door. `refused`: the other process does not serve the name.
+   *   is dropped. `closed`: the other end has closed the door, or this handler
+   *   has thrown. `refused`: the other process does not serve the name.
    */
   closed(reason: DoorEnd): void;
 }
