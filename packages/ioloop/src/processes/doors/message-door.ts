@@ -41,8 +41,8 @@ export interface DoorHandler {
    * Called once; nothing follows.
    *
    * @param reason - `ended`: the other process has ended, or the channel is broken; a part of a message that has arrived
-   *   is dropped. `closed`: the other end has closed the door, or this handler
-   *   has thrown. `refused`: the other process does not serve the name.
+   *   is dropped. `closed`: the other end has closed the door, or this handler has thrown. `refused`:
+   *   the other process does not serve the name.
    */
   closed(reason: DoorEnd): void;
 }
