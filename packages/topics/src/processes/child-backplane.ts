@@ -36,6 +36,8 @@ import {
 } from './wire-calls.ts';
 import { readFromParent } from './wire-replies.ts';
 
+/** How long after its parent's end the system may still report it as that of this process. */
+const ORPHANED_MS = 5000;
 /** How long `close` waits for replies. */
 const CLOSE_WAIT_MS = 5000;
 const NOTHING: BackplaneStats = { topics: 0, runs: 0, records: 0, historyBytes: 0, members: 0 };
@@ -52,6 +54,9 @@ export class ChildBackplane implements Backplane {
   readonly #replies: ChildReplies;
   /** The version of the parent, if it is newer. */
   #newerVersion: number | undefined;
+  /** The process of the parent. */
+  readonly #parent = process.ppid;
+  #isLost = false;
   #stats = NOTHING;
   #isCounting = false;
   #closed: Promise<void> | undefined;
@@ -63,7 +68,8 @@ export class ChildBackplane implements Backplane {
       drained() {},
       closed: (reason) => this.#lost(reason),
     });
-    this.#calls = new ChildCalls(this.#door);
+    const { clock } = rules;
+    this.#calls = new ChildCalls({ door: this.#door, clock, broken: () => this.#broken() });
     this.#following = new ChildFollowing(this.#calls, rules.logger);
     this.#replies = new ChildReplies(this.#calls, this.#following);
   }
@@ -78,13 +84,18 @@ export class ChildBackplane implements Backplane {
     openDoor: (handler: DoorHandler) => MessageDoor,
   ): Promise<ChildBackplane> {
     const child = new ChildBackplane(rules, openDoor);
-    const version = await child.#calls.make<number>({
-      operation: 'ProcessesBackplane.open',
-      isChange: false,
-      isUrgent: true,
-      encode: (writer, call) => helloToParent(writer, call, WIRE_VERSION),
-    });
-    if (version > WIRE_VERSION) child.#parentIsNewer(version);
+    try {
+      const version = await child.#calls.make<number>({
+        operation: 'ProcessesBackplane.open',
+        isChange: false,
+        isUrgent: true,
+        encode: (writer, call) => helloToParent(writer, call, WIRE_VERSION),
+      });
+      if (version > WIRE_VERSION) child.#parentIsNewer(version);
+    } catch (error) {
+      child.#door.close();
+      throw error;
+    }
     return child;
   }
 
@@ -260,14 +271,21 @@ export class ChildBackplane implements Backplane {
     try {
       readFromParent(message, this.#replies);
     } catch (error) {
-      this.#rules.logger.error({ error }, 'a message of the parent cannot be read; the door is closed');
-      this.#door.close();
-      this.#lost('ended');
+      this.#rules.logger.error({ error }, 'a message of the parent cannot be read');
+      this.#broken();
     }
   }
 
+  /** The door is of no use any more, although the parent has not closed it. */
+  #broken(): void {
+    if (this.#isLost || this.#closed !== undefined) return;
+    this.#door.close();
+    this.#lost('broken');
+  }
+
   /** Called when the door is closed by anything but {@link close}. */
-  #lost(reason: DoorEnd): void {
+  #lost(reason: LostReason): void {
+    this.#isLost = true;
     const { name, logger } = this.#rules;
     const problem = PROBLEMS[reason](name);
     const isKnown = this.#closed !== undefined || reason === 'refused';
@@ -279,9 +297,20 @@ export class ChildBackplane implements Backplane {
     this.#calls.fail(({ operation, isChange }) =>
       lostReply(operation, isChange && reason !== 'refused', problem),
     );
-    // After the end of the parent this process ends as well. Its clients come back, so their subscriptions do not end.
-    if (reason === 'closed') this.#following.close();
-    else this.#following.lose();
+    if (reason === 'ended') this.#parentEnded();
+    else this.#following.close();
+  }
+
+  /** After its parent, this process ends as well. Its clients come back, so their subscriptions do not end. */
+  #parentEnded(): void {
+    this.#following.lose();
+    runInRootContext(() => {
+      const timer = this.#rules.clock.setTimeout(() => {
+        // If only the channel is broken, nobody would stop this process: its readers must not wait for ever.
+        if (process.ppid === this.#parent) this.#following.close();
+      }, ORPHANED_MS);
+      timer.unref();
+    }, undefined);
   }
 
   async #close(): Promise<void> {
@@ -312,7 +341,10 @@ export class ChildBackplane implements Backplane {
 /** Small calls without which a run is lost, or a member stays. */
 const URGENT: ReadonlySet<WireCall['method']> = new Set(['renewRun', 'releaseRun', 'leave'] as const);
 
-const PROBLEMS: Readonly<Record<DoorEnd, (name: string) => string>> = {
+type LostReason = DoorEnd | 'broken';
+
+const PROBLEMS: Readonly<Record<LostReason, (name: string) => string>> = {
+  broken: () => 'the messages of the parent are damaged, or it does not take any; restart this process',
   ended: () => 'the parent has ended',
   closed: () => 'the parent has closed its backplane',
   refused: (name) =>

@@ -85,9 +85,10 @@ export class ChildFollowing {
 
   /** The parent is called each time, so that what it knows until then is known here. */
   async follow(name: LogName, follower: LogFollower, { presence }: FollowOptions): Promise<Following> {
-    const opening = this.#open(name);
-    opening.opening += 1;
-    let isStarted = false;
+    const log = this.#open(name);
+    log.opening += 1;
+    let isGivenUp = false;
+    const local: LocalFollower = { follower, hasPresence: presence };
     try {
       return await this.#calls.make<Following>({
         operation: 'follow',
@@ -95,21 +96,19 @@ export class ChildFollowing {
         encode: (writer, call) => callToParent(writer, call, { method: 'follow', args: [name, presence] }),
         // Before the next message, which may be about a record for this follower.
         resultOf: (started: StartedFollowing, members) => {
-          isStarted = true;
-          opening.opening -= 1;
-          return this.#started(
-            opening,
-            { follower, hasPresence: presence },
-            started,
-            members as TopicMember[],
-          );
+          log.opening -= 1;
+          const following = this.#started(log, local, started, members as TopicMember[]);
+          if (isGivenUp) following.close();
+          return following;
+        },
+        failed: () => {
+          log.opening -= 1;
+          this.#unfollowIfUnused(log);
         },
       });
-    } finally {
-      if (!isStarted) {
-        opening.opening -= 1;
-        this.#unfollowIfUnused(opening);
-      }
+    } catch (error) {
+      isGivenUp = true;
+      throw error;
     }
   }
 

@@ -35,7 +35,7 @@ export class ChildReplies implements WireReplyHandler {
   }
 
   failure(call: number, failure: unknown): void {
-    this.#calls.take(call)?.reject(errorOfWire(failure));
+    this.#calls.reject(call, errorOfWire(failure));
   }
 
   page(call: number, page: Page): void {

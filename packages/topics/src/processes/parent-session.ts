@@ -28,8 +28,10 @@ export interface SessionServices {
   readonly over: (session: ParentSession) => void;
 }
 
-/** Calls of one child that wait for room. A child has a limit of its own, which is lower. */
-const MAX_WAITING_CALLS = 200_000;
+/** Replies that wait until the child takes them. A child has a lower limit for its calls. */
+const MAX_WAITING = 200_000;
+/** So many replies are sent before a log has its turn. */
+const REPLIES_IN_TURN = 50;
 
 /** A page that is longer would keep other messages waiting, and a message has a limit. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
@@ -37,11 +39,17 @@ const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 /** What a child of a later version may call for. */
 const READING: ReadonlySet<WireCall['method']> = new Set(['runInfo', 'stats'] as const);
 
-/** A call whose reply may be large. */
-interface WaitingCall {
-  readonly call: number;
-  readonly wire: Extract<WireCall, { method: 'read' | 'follow' }>;
-}
+/** A call for what may be large: it is made when there is room for the reply. */
+type RoomyCall = Extract<WireCall, { method: 'read' | 'follow' }>;
+
+/** What the child is to get for a call. It is encoded when there is room. */
+type Reply = { readonly call: number } & (
+  | { readonly kind: 'hello' }
+  | { readonly kind: 'cursor'; readonly cursor: string }
+  | { readonly kind: 'result'; readonly value: unknown }
+  | { readonly kind: 'failure'; readonly error: unknown }
+  | { readonly kind: 'roomy'; readonly wire: RoomyCall }
+);
 
 /** The parent's side of one child: makes its calls, and notifies it of the logs that it follows. */
 export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogHost {
@@ -55,7 +63,8 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   readonly #byNumber = new Map<number, FollowedLog>();
   /** Those that have something to send. */
   readonly #postponed = new Set<FollowedLog>();
-  #waiting: WaitingCall[] = [];
+  /** In the order in which they are due. */
+  #waiting: Reply[] = [];
   #isFull = false;
   #isOver = false;
   /** The version of the child, if it is newer. */
@@ -74,8 +83,8 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     return this.#door.queuedBytes;
   }
 
-  /** Number of calls that wait until there is room for their replies. */
-  get waitingCalls(): number {
+  /** Number of replies that wait until there is room for them. */
+  get waitingReplies(): number {
     return this.#waiting.length;
   }
 
@@ -87,7 +96,7 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   }
 
   [INSPECT](): object {
-    return inspection(this, ['queuedBytes', 'waitingCalls', 'isFull'], () => ({
+    return inspection(this, ['queuedBytes', 'waitingReplies', 'isFull'], () => ({
       followed: this.#byNumber.size,
       postponed: this.#postponed.size,
     }));
@@ -99,19 +108,17 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     try {
       readFromChild(message, this);
     } catch (error) {
-      // The state of the session is not known any more: the child has to start again.
-      this.#services.log.warn(
-        'message',
-        { error },
-        'a message of a child cannot be read; its door is closed',
-      );
-      this.close();
+      this.#broken('a message of a child cannot be read; its door is closed', error);
     }
   }
 
   drained(): void {
     this.#isFull = false;
-    this.#flush();
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#broken('what a child is to get cannot be sent; its door is closed', error);
+    }
   }
 
   closed(_reason: DoorEnd): void {
@@ -131,7 +138,8 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   }
 
   sendUrgent(message: Uint8Array): void {
-    this.#door.send(message, true);
+    if (this.#isOver || this.#door.send(message, true)) return;
+    this.#broken('a child has not taken far more than maxQueuedBytes; its door is closed', undefined);
   }
 
   postpone(log: FollowedLog): void {
@@ -145,7 +153,7 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   // What the child has sent.
 
   hello(call: number, version: number): void {
-    this.sendUrgent(helloToChild(this.records.writer, call, WIRE_VERSION));
+    this.#reply({ kind: 'hello', call });
     this.#newerVersion = version > WIRE_VERSION ? version : undefined;
     if (this.#newerVersion === undefined) return;
     this.#services.log.warn(
@@ -160,20 +168,18 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
   }
 
   append(call: number, topic: string, record: NewRecord, settings: TopicSettings): void {
-    this.#replyCursor(call, () => this.store.append(topic, record, settings));
+    this.#makeForCursor(call, () => this.store.append(topic, record, settings));
   }
 
   write(call: number, id: string, token: number, payload: Payload): void {
-    this.#replyCursor(call, () => this.store.writeRun(id, token, payload));
+    this.#makeForCursor(call, () => this.store.writeRun(id, token, payload));
   }
 
   call(call: number, wire: WireCall): void {
-    if (wire.method === 'read' || wire.method === 'follow') {
-      this.#callWithRoom(call, wire);
-      return;
-    }
-    if (this.#newerVersion !== undefined && !READING.has(wire.method)) this.#refuse(call, this.#newerVersion);
-    else void this.#reply(call, this.#calls.make(wire));
+    if (wire.method === 'read' || wire.method === 'follow') this.#reply({ kind: 'roomy', call, wire });
+    else if (this.#newerVersion !== undefined && !READING.has(wire.method))
+      this.#refuse(call, this.#newerVersion);
+    else void this.#make(call, wire);
   }
 
   unfollow(number: number, presenceOnly: boolean): void {
@@ -192,15 +198,11 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
       'ERR_TOPICS_PROCESSES_VERSION',
       `this child runs version ${version} and its parent ${WIRE_VERSION}, so the child can only read; restart the whole program`,
     );
-    this.#fail(call, error);
+    this.#reply({ kind: 'failure', call, error });
   }
 
-  #fail(call: number, error: unknown): void {
-    this.sendUrgent(failureToChild(this.records.writer, call, wireErrorOf(error)));
-  }
-
-  /** Replies to a call that returns a cursor. Publishing is frequent, so this is no async function. */
-  #replyCursor(call: number, make: () => Promise<string>): void {
+  /** Makes a call that returns a cursor. Publishing is frequent, so this is no async function. */
+  #makeForCursor(call: number, make: () => Promise<string>): void {
     if (this.#newerVersion !== undefined) {
       this.#refuse(call, this.#newerVersion);
       return;
@@ -208,46 +210,43 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     this.#calls.begin();
     make().then(
       (cursor) => {
-        this.sendUrgent(cursorToChild(this.records.writer, call, cursor, this.#postponed.size > 0));
+        this.#reply({ kind: 'cursor', call, cursor });
         this.#calls.settled();
       },
-      (error) => {
-        this.#fail(call, error);
+      (error: unknown) => {
+        this.#reply({ kind: 'failure', call, error });
         this.#calls.settled();
       },
     );
   }
 
-  async #reply(call: number, made: Promise<unknown>): Promise<void> {
+  async #make(call: number, wire: Exclude<WireCall, RoomyCall>): Promise<void> {
     try {
-      this.sendUrgent(resultToChild(this.records.writer, call, await made));
+      this.#reply({ kind: 'result', call, value: await this.#calls.make(wire) });
     } catch (error) {
-      this.#fail(call, error);
+      this.#reply({ kind: 'failure', call, error });
     }
   }
 
-  /** Makes a call whose reply may be large, after those that wait. */
-  #callWithRoom(call: number, wire: WaitingCall['wire']): void {
-    if (this.#waiting.length >= MAX_WAITING_CALLS) {
-      const busy = new BackplaneError(
-        'ERR_TOPICS_BUSY',
-        `${MAX_WAITING_CALLS} calls of this child wait for room already; nothing was done`,
-      );
-      this.#fail(call, busy);
-      return;
-    }
-    this.#waiting.push({ call, wire });
-    if (!this.#isFull && this.#waiting.length === 1) this.#flush();
+  /** Sends a reply after those that wait. */
+  #reply(reply: Reply): void {
+    if (this.#isOver) return;
+    if (!this.#isFull && this.#waiting.length === 0 && this.#sendReply(reply)) return;
+    this.#waiting.push(reply);
+    if (this.#waiting.length > MAX_WAITING)
+      this.#broken('a child makes more calls than it may; its door is closed', undefined);
   }
 
-  /** Sends what is due while there is room: in turn, so that neither logs nor calls wait for each other. */
+  /** Sends what is due while there is room: in turn, so that neither logs nor replies wait for each other. */
   #flush(): void {
     let next = 0;
     while (!this.#isFull && !this.#isOver) {
-      const call = this.#waiting[next];
-      if (call !== undefined && this.#answer(call)) next += 1;
+      for (let left = REPLIES_IN_TURN; left > 0 && next < this.#waiting.length; left -= 1) {
+        if (!this.#sendReply(this.#waiting[next] as Reply)) break;
+        next += 1;
+      }
       const log = this.#postponed.values().next().value;
-      if (log === undefined && call === undefined) break;
+      if (log === undefined && next >= this.#waiting.length) break;
       if (log === undefined || this.#isFull) continue;
       this.#postponed.delete(log);
       if (log.flush() !== 'done') this.#postponed.add(log);
@@ -255,13 +254,30 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     if (next > 0) this.#waiting.splice(0, next);
   }
 
-  /** @returns false if there is no room for the reply. */
-  #answer({ call, wire }: WaitingCall): boolean {
+  /** @returns false if there is no room for it. */
+  #sendReply(reply: Reply): boolean {
+    const { writer } = this.records;
+    const { call } = reply;
     try {
-      return wire.method === 'read' ? this.#read(call, ...wire.args) : this.#follow(call, ...wire.args);
+      switch (reply.kind) {
+        case 'cursor':
+          return this.send(cursorToChild(writer, call, reply.cursor, this.#postponed.size > 0));
+        case 'result':
+          return this.send(resultToChild(writer, call, reply.value));
+        case 'failure':
+          return this.send(failureToChild(writer, call, wireErrorOf(reply.error)));
+        case 'hello':
+          return this.send(helloToChild(writer, call, WIRE_VERSION));
+        case 'roomy': {
+          const { wire } = reply;
+          return wire.method === 'read' ? this.#read(call, ...wire.args) : this.#follow(call, ...wire.args);
+        }
+        default:
+          return reply satisfies never;
+      }
     } catch (error) {
-      this.#fail(call, error);
-      return true;
+      writer.reset();
+      return this.send(failureToChild(writer, call, wireErrorOf(error)));
     }
   }
 
@@ -285,7 +301,8 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
       revocations: store.revocations,
     };
     // The reply is the last of its messages, and the first has to find room.
-    const messages = inParts(members).map((part) => partToChild(records.writer, call, part));
+    const parts = members.length === 0 ? [] : inParts(members);
+    const messages = parts.map((part) => partToChild(records.writer, call, part));
     messages.push(followingToChild(records.writer, call, started));
     const [first, ...others] = messages as [Uint8Array, ...Uint8Array[]];
     if (!this.send(first)) {
@@ -294,9 +311,19 @@ export class ParentSession implements DoorHandler, WireCallHandler, FollowedLogH
     }
     for (const message of others) this.sendUrgent(message);
     if (known !== undefined || end !== undefined) return true;
+    if (this.#isOver) {
+      log.close();
+      return true;
+    }
     logs.set(name.name, log);
     this.#byNumber.set(log.number, log);
     return true;
+  }
+
+  /** The state of the session is not known any more, so the child cannot go on with it. */
+  #broken(problem: string, error: unknown): void {
+    this.#services.log.warn('broken', { error, taskId: this.#door.taskId }, problem);
+    this.close();
   }
 
   #forget(log: FollowedLog): void {

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import {
   append,
@@ -142,19 +144,72 @@ describe('a child that does not read', () => {
       stopped.backplane.follow(topicLog('other'), late, { presence: true }),
       stopped.backplane.runInfo('unknown').catch(({ code }) => code),
     ];
-    await until(() => stopped.session.waitingCalls === 21);
+    await until(() => stopped.session.waitingReplies === calls.length);
     expect(stopped.session.queuedBytes).toBeLessThan(LIMIT + 2 * RECORD_BYTES);
     stopped.childEnd.resume();
     const results = await Promise.all(calls);
     expect(results.at(-1)).toBe('ERR_RUN_NOT_FOUND');
-    expect(stopped.session.waitingCalls).toBe(0);
+    expect(stopped.session.waitingReplies).toBe(0);
     await until(() => follower.records.length === RECORDS + 1);
   });
 });
 
 const PAGE = { maxRecords: 100, maxBytes: 1024 * KIB };
 
+describe('replies that are large', () => {
+  it('all arrive, however many are asked for at once', async () => {
+    const family = await familyOf(1);
+    const [{ backplane, session, childEnd }] = family.firstThree;
+    const input = JSON.stringify(textOf(1e6));
+    const settings = { ...RUN_SETTINGS, maxBytes: 1e7 };
+    await backplane.claimRun({ id: 'run', owner: 'ada', input, settings });
+    childEnd.pause();
+    // More than the limit and what may be urgent.
+    const calls = numbers(150).map(() => backplane.runInfo('run'));
+    await until(() => session.waitingReplies > 100);
+    expect(session.queuedBytes).toBeLessThan(18 * KIB * KIB);
+    childEnd.resume();
+    for (const info of await Promise.all(calls)) expect(info.input?.length).toBe(input.length);
+  });
+});
+
 describe('a parent that does not read', () => {
+  it('makes calls reject after a while, and their replies are ignored', async () => {
+    const clock = new VirtualClock();
+    const family = await familyOf(1, { clock });
+    const [{ backplane, parentEnd, session }] = family.firstThree;
+    const before = await follow(backplane, 'before');
+    parentEnd.pause();
+    const late = new RecordingFollower();
+    let rejected = 0;
+    const rejection = ({ code }: { readonly code: string }): string => {
+      rejected += 1;
+      return code;
+    };
+    const calls = [
+      append(backplane, 'before', 'late'),
+      backplane.follow(topicLog('late'), late, { presence: true }),
+      backplane.read(topicLog('before'), { start: true }, PAGE),
+    ].map((call) => call.catch(rejection));
+    for (let seconds = 0; seconds < 30; seconds += 1) await clock.advance(1000);
+    expect(rejected).toBe(0);
+    for (let seconds = 0; seconds < 11; seconds += 1) await clock.advance(1000);
+    expect(await Promise.all(calls)).toEqual([
+      'ERR_TOPICS_OUTCOME_UNKNOWN',
+      'ERR_TOPICS_UNAVAILABLE',
+      'ERR_TOPICS_UNAVAILABLE',
+    ]);
+    parentEnd.resume();
+    await until(() => before.records.length === 1);
+    // The log of the follower that was given up is not followed.
+    await append(backplane, 'late', 1);
+    await backplane.runInfo('unknown').catch(() => {});
+    expect([late.notes, inspect(session).includes('followed: 1,')]).toEqual([[], true]);
+    expect((await follow(backplane, 'late')).cursor).toBe(
+      family.store.read(topicLog('late'), { start: true }, PAGE).cursor,
+    );
+  });
+
   it('makes calls reject with ERR_TOPICS_BUSY, of which nothing is done', async () => {
     const family = await familyOf(1, { maxQueuedBytes: LIMIT });
     const [{ backplane, parentEnd }] = family.firstThree;

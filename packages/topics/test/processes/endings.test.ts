@@ -81,6 +81,44 @@ describe('a child whose parent has ended', () => {
     expect(follower.notes).toEqual(['end closed']);
   });
 
+  it('ends its subscriptions later, if the parent still lives and only the channel is broken', async () => {
+    const clock = new VirtualClock();
+    const family = await familyOf(1, { clock });
+    const [{ backplane, parentEnd }] = family.firstThree;
+    const follower = await follow(backplane, 'news');
+    const call = backplane.runInfo('run').catch(codeOf);
+    parentEnd.kill();
+    await call;
+    // The parent of this process stands for that of the child.
+    await clock.advance(5000);
+    expect(follower.notes).toEqual(['end closed']);
+  });
+
+  it('ends its subscriptions if messages of the parent are damaged', async () => {
+    const [parentEnd, childEnd] = doorPair();
+    onTestFinished(() => {
+      parentEnd.kill();
+      childEnd.kill();
+    });
+    const family = await familyOf(0);
+    let damage: (() => void) | undefined;
+    parentEnd.serveDoor('topics', (door) => {
+      damage = () => door.send(Uint8Array.of(8, 1));
+      return family.sessions.accept(door);
+    });
+    const { logger } = family;
+    const backplane = await ChildBackplane.open(requireProcessesOptions({ logger }), (handler) =>
+      childEnd.openDoor('topics', handler),
+    );
+    const follower = await follow(backplane, 'news');
+    damage?.();
+    await until(() => follower.ends.length === 1);
+    expect(follower.notes).toEqual(['end closed']);
+    await until(() => family.sessions.size === 0);
+    await expect(append(backplane, 'news', 1)).rejects.toMatchObject({ code: 'ERR_TOPICS_UNAVAILABLE' });
+    expect(logger.lines.map(({ level }) => level)).toEqual(['error', 'warn']);
+  });
+
   it('ends its subscriptions if the parent has closed its backplane', async () => {
     const family = await familyOf(2);
     const [{ backplane }, other] = family.firstThree;
@@ -164,7 +202,7 @@ describe('a child that ends', () => {
 });
 
 describe('a parent without the backplane', () => {
-  it('lets the child wait for 10 seconds, and names the remedy', async () => {
+  it('lets the child wait for a while, and names the remedy', async () => {
     const clock = new VirtualClock();
     const [parentEnd, childEnd] = doorPair({ clock, logger: recordingLogger() });
     onTestFinished(() => {
