@@ -111,6 +111,26 @@ describe('members when Redis or a connection is lost', () => {
     expect(await countIn(trial, 'room')).toBe(0);
   });
 
+  it('adds nothing that arrives after the lease has expired if its process does not learn of that', async () => {
+    const trial = await RedisTrial.start();
+    const watched = await WatchedMembers.of(await trial.open(), 'room');
+    const { backplane, proxy } = await trial.openProxied();
+    await backplane.join('room', { member: 'ada' }, PRESENCE);
+    proxy.halt('toServer');
+    const joining = backplane.join('room', { member: 'bob' }, PRESENCE);
+    const outcome = outcomesOf([joining]);
+    await trial.advance(40_000);
+    proxy.pass();
+    proxy.halt('toClient');
+    await trial.advance(1000);
+    await proxy.close();
+    await backplane.close();
+    expect(await outcome).toEqual(['ERR_TOPICS_OUTCOME_UNKNOWN']);
+    await trial.advance(40_000);
+    expect(watched.notes).toEqual(['joined ada', 'left ada']);
+    expect(await countIn(trial, 'room')).toBe(0);
+  });
+
   it('announces a leave that is due while Redis cannot be reached when it is back', async () => {
     const trial = await RedisTrial.start();
     const watched = await WatchedMembers.of(await trial.open(), 'room');
