@@ -66,7 +66,7 @@ export class RedisRuns {
     this.#index = new RunIndex(services);
   }
 
-  /** Number of runs that this process has claimed. */
+  /** Number of runs that this process has claimed, as far as it knows. */
   get held(): number {
     return this.#index.held;
   }
@@ -89,7 +89,8 @@ export class RedisRuns {
   }
 
   async renewRun(id: string, token: number): Promise<void> {
-    await this.#held(RENEW, id, token, []);
+    const [, epoch, leaseMs] = await this.#held(RENEW, id, token, []);
+    this.#index.hold({ id, epoch: textOf(epoch), token, leaseMs: Number(textOf(leaseMs)) });
   }
 
   async releaseRun(id: string, token: number): Promise<void> {
@@ -206,7 +207,7 @@ export class RedisRuns {
   #claimed(id: string, reply: readonly RedisReply[]): RunClaim {
     const token = Number(textOf(reply[1]));
     const [run, settings] = [runInfoOf(id, reply[2]), runSettingsOf(reply[3])];
-    this.#index.claimed({ id, epoch: epochOf(run), token, leaseMs: settings.leaseMs });
+    this.#index.hold({ id, epoch: epochOf(run), token, leaseMs: settings.leaseMs });
     return { token, run, settings };
   }
 

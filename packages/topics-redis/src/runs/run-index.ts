@@ -6,6 +6,8 @@ import type { RedisLink } from '../connection/redis-link.ts';
 
 /** How many runs of this process each search adds to the index, if they are not there. */
 const ADDED_AT_ONCE = 100;
+/** After how many searches a run that was not renewed meanwhile counts as lost. */
+const SEARCHES_PER_LEASE = 20;
 /** How long a run that a search has found is hidden from others, in milliseconds. */
 const HOLD_MS = 15_000;
 
@@ -16,7 +18,7 @@ export interface IndexedRun {
 }
 
 /** A run that this process has claimed. */
-interface HeldRun extends IndexedRun {
+export interface HeldRun extends IndexedRun {
   readonly token: number;
   readonly leaseMs: number;
 }
@@ -37,9 +39,11 @@ export class RunIndex {
   readonly #index: ExpiryIndex;
   readonly #quietLog: RateLimitedLog;
   readonly #maxRuns: number;
-  readonly #held = new Map<string, HeldRun>();
+  /** Each with the number of searches at its last renewal. */
+  readonly #held = new Map<string, { readonly run: HeldRun; readonly renewedAt: number }>();
+  #searches = 0;
   /** Where adding goes on. */
-  #unadded: Iterator<HeldRun> | undefined;
+  #unadded: Iterator<string> | undefined;
 
   constructor({ link, prefix, quietLog, maxRuns }: IndexServices) {
     this.#index = new ExpiryIndex(link, `${prefix}:{runs}`);
@@ -47,7 +51,7 @@ export class RunIndex {
     this.#maxRuns = maxRuns;
   }
 
-  /** Number of runs that this process has claimed. */
+  /** Number of runs that this process has claimed, as far as it knows. */
   get held(): number {
     return this.#held.size;
   }
@@ -57,14 +61,14 @@ export class RunIndex {
     return this.#index.add(entryOf(run), leaseMs, this.#maxRuns);
   }
 
-  /** Notes that this process has claimed a run. */
-  claimed(run: HeldRun): void {
-    this.#held.set(run.id, run);
+  /** Notes that this process has claimed a run, or renewed its lease. */
+  hold(run: HeldRun): void {
+    this.#held.set(run.id, { run, renewedAt: this.#searches });
   }
 
   /** Notes that this process has lost a run, or given it up. */
   lost(id: string, token: number): void {
-    if (this.#held.get(id)?.token === token) this.#held.delete(id);
+    if (this.#held.get(id)?.run.token === token) this.#held.delete(id);
   }
 
   /** Notes that a run has ended, or is not there. */
@@ -92,14 +96,13 @@ export class RunIndex {
     return entry === undefined ? undefined : runOf(entry);
   }
 
-  /** Adds the next runs that this process has, if they are not there. @throws BackplaneError */
+  /** Adds the next runs that this process has, if they are not there. Once for each search. @throws BackplaneError */
   async addHeld(): Promise<void> {
+    this.#searches += 1;
     const runs: HeldRun[] = [];
-    while (runs.length < Math.min(ADDED_AT_ONCE, this.#held.size)) {
-      this.#unadded ??= this.#held.values();
-      const { done, value } = this.#unadded.next();
-      if (done === true) this.#unadded = undefined;
-      else runs.push(value);
+    for (let left = Math.min(ADDED_AT_ONCE, this.#held.size); left > 0; left -= 1) {
+      const run = this.#nextHeld();
+      if (run !== undefined) runs.push(run);
     }
     const [first] = runs;
     if (first !== undefined) await this.#index.addMissing(runs.map(entryOf), first.leaseMs);
@@ -107,6 +110,20 @@ export class RunIndex {
 
   [INSPECT](): object {
     return inspection(this, ['held']);
+  }
+
+  /** @returns undefined if the next one is lost: its producer has not renewed it. */
+  #nextHeld(): HeldRun | undefined {
+    this.#unadded ??= this.#held.keys();
+    const { done, value: id } = this.#unadded.next();
+    if (done === true) {
+      this.#unadded = undefined;
+      return undefined;
+    }
+    const held = this.#held.get(id);
+    if (held === undefined || this.#searches - held.renewedAt <= SEARCHES_PER_LEASE) return held?.run;
+    this.#held.delete(id);
+    return undefined;
   }
 
   /** What could not be written there is found out by the next search. */

@@ -116,14 +116,14 @@ redis.call('HSET', META, 'token', text(newToken()), 'attempt', text(tonumber(fie
 return claimed()`,
 );
 
-/** ARGV: channel, token. Reply: {'renewed'} or {'lost'}. */
+/** ARGV: channel, token. Reply: {'renewed', epoch, leaseMs} or {'lost'}. */
 export const RENEW = smallScript(
   'renew run',
   `
 if not isHeld(ARGV[2]) then return { 'lost' } end
 if log.isNewer then return { 'newer', log.version } end
 takeLease()
-return { 'renewed' }`,
+return { 'renewed', log.epoch, field('leaseMs') }`,
 );
 
 /** ARGV: channel, token. Reply: {'released', epoch} or {'lost'}. */
