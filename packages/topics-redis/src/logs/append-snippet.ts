@@ -6,8 +6,8 @@ import { FORMAT_VERSION } from './replies.ts';
  *
  * What is known of a log beside its records is in the hash `meta`: `v` version of the format, `epoch`, `last` id of the
  * newest entry, `cut` highest id that was trimmed, `first` id of the oldest entry (empty if there is none), `n` and
- * `bytes` of the records that are kept, `age` longest time that they are kept, `rev` number of revocations, `del` number
- * of deletions, `pv` number of changes of presence.
+ * `bytes` of the records that are kept, `max` bytes of the largest since the log was empty, `age` longest time that they are
+ * kept, `rev` number of revocations, `del` number of deletions, `pv` number of changes of presence.
  *
  * Ids are given here and not by XADD, because a log may outlive its stream, and its ids must go on rising. Their sequence
  * numbers jump at random: after a failover that has lost records, to a server whose clock is behind, new records have other
@@ -51,7 +51,7 @@ end
 
 -- Returns the state of a log, or nil if there is none.
 local function loadLog(logKey, metaKey)
-  local fields = redis.call('HMGET', metaKey, 'v', 'epoch', 'last', 'cut', 'first', 'n', 'bytes')
+  local fields = redis.call('HMGET', metaKey, 'v', 'epoch', 'last', 'cut', 'first', 'n', 'bytes', 'max')
   if not fields[2] then return nil end
   return {
     key = logKey,
@@ -65,6 +65,7 @@ local function loadLog(logKey, metaKey)
     first = fields[5] or '',
     n = tonumber(fields[6] or 0),
     bytes = tonumber(fields[7] or 0),
+    max = tonumber(fields[8] or 0),
   }
 end
 
@@ -81,7 +82,7 @@ end
 -- Writes what appendEntry and trimLog have changed, and other fields and values.
 local function saveLog(log, ...)
   redis.call('HSET', log.meta, 'last', log.last, 'cut', log.cut, 'first', log.first,
-    'n', text(log.n), 'bytes', text(log.bytes), ...)
+    'n', text(log.n), 'bytes', text(log.bytes), 'max', text(log.max), ...)
 end
 
 -- The id of the next entry, after the last one also if the clock was set back. Random: text of the caller.
@@ -103,7 +104,8 @@ local function appendEntry(log, now, random, count, bytes, ...)
   local id = nextId(log.last, now, random)
   redis.call('XADD', log.key, id, ...)
   log.before, log.last = log.last, id
-  if log.first == '' then log.first = id end
+  if log.first == '' then log.first, log.max = id, 0 end
+  log.max = math.max(log.max, bytes)
   log.n, log.bytes = log.n + count, log.bytes + bytes
   return id
 end
@@ -111,6 +113,20 @@ end
 -- What a record counts. Key: '' if there is none.
 local function recordBytes(key, data)
   return RECORD_OVERHEAD_BYTES + #key + #data
+end
+
+-- What the record of an entry counts. Fields: their names and values.
+local function entryBytes(fields)
+  local bytes = RECORD_OVERHEAD_BYTES
+  for at = 1, #fields, 2 do
+    if fields[at] == 'd' or fields[at] == 'k' then bytes = bytes + #fields[at + 1] end
+  end
+  return bytes
+end
+
+-- How many entries may be read at once, so that not more than so many bytes are copied; but at least one.
+local function entriesWithin(log, bytes)
+  return math.max(math.floor(bytes / math.max(log.max, 1)), 1)
 end
 
 -- Appends a record, and returns its id. Type: 't' for text, 'b' for bytes. Key: '' if there is none.

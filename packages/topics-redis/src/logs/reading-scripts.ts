@@ -6,6 +6,8 @@ const SOUGHT_AT_ONCE = 256;
 const SOUGHT_BYTES = 1024 * 1024;
 /** Entries that are copied at once, before their bytes are counted. */
 const CHUNK_ENTRIES = 128;
+/** What may be copied beyond the bytes of a page, so that the last small records of it are not read one by one. */
+const SPARE_BYTES = 64 * 1024;
 
 /**
  * Reads a page.
@@ -24,7 +26,6 @@ local log = loadLog(KEYS[1], KEYS[2])
 if not log then return { 'none' } end
 local rest = redis.call('HMGET', KEYS[2], 'age', 'rev', 'del', 'pv', 'end', 'cancel')
 local hasEnd = rest[5] and true or false
-local meanBytes = log.n > 0 and math.max(log.bytes / log.n, 1) or 1
 
 -- The position before the oldest record that is neither trimmed nor too old.
 local function findFloor()
@@ -49,14 +50,18 @@ end
 
 -- The position so many records before one, or nil with the position from which the rest is to be counted.
 local function back(before, count)
-  local limit = math.max(math.min(${SOUGHT_AT_ONCE}, math.floor(${SOUGHT_BYTES} / meanBytes)), 1)
-  local wanted = math.min(count + 1, limit)
-  local entries = redis.call('XREVRANGE', log.key, before, '-', 'COUNT', wanted)
-  if #entries < wanted then return floor end
-  local reached = entries[wanted][1]
-  if compareIds(reached, floor) <= 0 then return floor end
-  if wanted == count + 1 then return reached end
-  return nil, reached, count - wanted
+  local left, leftBytes = ${SOUGHT_AT_ONCE}, ${SOUGHT_BYTES}
+  while left > 0 and leftBytes > 0 do
+    local wanted = math.min(count + 1, left, entriesWithin(log, leftBytes))
+    local entries = redis.call('XREVRANGE', log.key, before, '-', 'COUNT', text(wanted))
+    if #entries < wanted then return floor end
+    local reached = entries[wanted][1]
+    if compareIds(reached, floor) <= 0 then return floor end
+    if wanted == count + 1 then return reached end
+    for _, entry in ipairs(entries) do leftBytes = leftBytes - entryBytes(entry[2]) end
+    before, count, left = '(' .. reached, count - wanted, left - wanted
+  end
+  return nil, string.sub(before, 2), count
 end
 
 local reason, start, from, count = '', floor, nil, nil
@@ -73,7 +78,7 @@ if not start then return { 'back', log.epoch, from, text(count) } end
 local entries, bytes, more, isDone = {}, 0, 0, start == log.last
 local after = start
 while not isDone do
-  local wanted = math.min(math.ceil(math.max(maxBytes - bytes, 1) / meanBytes) + 1, ${CHUNK_ENTRIES},
+  local wanted = math.min(entriesWithin(log, math.max(maxBytes - bytes, ${SPARE_BYTES})), ${CHUNK_ENTRIES},
     maxRecords - #entries + 1)
   local chunk = redis.call('XRANGE', log.key, '(' .. after, '+', 'COUNT', text(wanted))
   isDone = #chunk < wanted
@@ -83,10 +88,7 @@ while not isDone do
       isDone = true
       break
     end
-    for at = 1, #fields, 2 do
-      if fields[at] == 'd' or fields[at] == 'k' then bytes = bytes + #fields[at + 1] end
-    end
-    bytes = bytes + RECORD_OVERHEAD_BYTES
+    bytes = bytes + entryBytes(fields)
     if #entries == maxRecords or (#entries > 0 and bytes > maxBytes) then
       more, isDone = 1, true
       break

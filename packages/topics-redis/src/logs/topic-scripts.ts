@@ -3,6 +3,8 @@ import { LOG_SNIPPET } from './append-snippet.ts';
 
 /** A publish that finds more to drop drops the rest with the next ones, so that no script takes long. */
 const TRIMMED_AT_ONCE = 1000;
+/** The bytes of these records, which are copied, beside those of a few of the largest: each publish drops as much as it adds. */
+const TRIMMED_BYTES = 1024 * 1024;
 const IDS_FORGOTTEN_AT_ONCE = 100;
 
 /**
@@ -21,33 +23,27 @@ local maxRecords, maxBytes, maxAgeMs = tonumber(ARGV[7]), tonumber(ARGV[8]), ton
 local dedupeMs, maxIds = tonumber(ARGV[10]), tonumber(ARGV[11])
 local leastMs, keptMs = tonumber(ARGV[12]), tonumber(ARGV[13])
 
-local function bytesOf(fields)
-  local bytes = RECORD_OVERHEAD_BYTES
-  for at = 1, #fields, 2 do
-    if fields[at] == 'd' or fields[at] == 'k' then bytes = bytes + #fields[at + 1] end
-  end
-  return bytes
-end
-
 local function hasExcess(log, expiredMs)
   if log.n <= 0 then return false end
   if log.n > maxRecords or (log.bytes > maxBytes and log.n > 1) then return true end
   return (idParts(log.first)) <= expiredMs
 end
 
--- Drops the oldest records until the limits hold.
+-- Drops the oldest records until the limits hold. The entry after the last one that is dropped is looked at too.
 local function trimLog(log, expiredMs)
-  local left, chunk = ${TRIMMED_AT_ONCE}, 1
-  while left > 0 and hasExcess(log, expiredMs) do
-    local entries = redis.call('XRANGE', log.key, log.first, '+', 'COUNT', chunk + 1)
+  local left, leftBytes, chunk = ${TRIMMED_AT_ONCE}, ${TRIMMED_BYTES} + 4 * log.max, 1
+  while left > 0 and leftBytes > 0 and hasExcess(log, expiredMs) do
+    chunk = math.min(chunk, left, math.max(entriesWithin(log, leftBytes) - 1, 1))
+    local entries = redis.call('XRANGE', log.key, log.first, '+', 'COUNT', text(chunk + 1))
     for at = 1, chunk do
       if not entries[at] or not hasExcess(log, expiredMs) then break end
-      log.cut, left = entries[at][1], left - 1
-      log.n, log.bytes = log.n - 1, log.bytes - bytesOf(entries[at][2])
+      local bytes = entryBytes(entries[at][2])
+      log.cut, left, leftBytes = entries[at][1], left - 1, leftBytes - bytes
+      log.n, log.bytes = log.n - 1, log.bytes - bytes
       log.first = entries[at + 1] and entries[at + 1][1] or ''
     end
     if log.first == '' then log.n, log.bytes = 0, 0 end
-    chunk = math.min(2 * chunk, 64, math.max(left, 1))
+    chunk = math.min(2 * chunk, 64)
   end
   if log.first == '' then redis.call('XTRIM', log.key, 'MAXLEN', 0)
   else redis.call('XTRIM', log.key, 'MINID', log.first) end
