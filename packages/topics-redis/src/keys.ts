@@ -22,6 +22,15 @@ export function keysOf(prefix: string, { kind, name }: LogName): LogKeys {
   return { channel, log: `${channel}:log`, meta: `${channel}:meta` };
 }
 
+/**
+ * Returns the key of a text: how a run has ended, as it was announced. It is kept longer than the run.
+ *
+ * @param channel - of the run.
+ */
+export function endKeyOf(channel: string): string {
+  return `${channel}:end`;
+}
+
 const ALL_PLAIN = /^[A-Za-z0-9._~-]*$/;
 
 /** Encodes a name, so that `{`, `}`, `:` and spaces in it mean nothing in a key. */

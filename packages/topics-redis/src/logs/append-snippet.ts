@@ -147,9 +147,11 @@ local function announceRecord(channel, log, type, key, data)
   }))
 end
 
--- Announces the end that was appended last.
+-- Announces the end that was appended last. Returns the announcement.
 local function announceEnd(channel, log, json)
-  redis.call('PUBLISH', channel, table.concat({ 'E ', log.epoch, ' ', log.before, ' ', log.last, '\\n', json }))
+  local announcement = table.concat({ 'E ', log.epoch, ' ', log.before, ' ', log.last, '\\n', json })
+  redis.call('PUBLISH', channel, announcement)
+  return announcement
 end
 
 -- Announces and counts a change of presence in a topic that is open. Returns the count.

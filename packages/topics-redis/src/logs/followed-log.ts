@@ -15,9 +15,9 @@ import { keysOf } from '../keys.ts';
 import { AnnouncementQueue, type QueuedAnnouncement } from './announcement-queue.ts';
 import type { FollowServices } from './follow-services.ts';
 import { FollowedPresence } from './followed-presence.ts';
-import { LogFollowers, UNKNOWN } from './log-followers.ts';
+import { LogFollowers } from './log-followers.ts';
 import type { ReadPage } from './log-reader.ts';
-import { endOf, isBehind, type LogState } from './log-state.ts';
+import { endOf, isBehind, type LogState, UNKNOWN } from './log-state.ts';
 import { type Overdue, OverdueNotice } from './overdue-notice.ts';
 import { PageLoop } from './page-loop.ts';
 import { FORMAT_VERSION } from './replies.ts';
@@ -311,15 +311,10 @@ export class FollowedLog {
     this.#pages.start();
   }
 
-  async #readPage(): Promise<ReadPage | undefined> {
+  #readPage(): Promise<ReadPage | undefined> {
     this.#queue.startPage();
     this.#callsBeforePage = this.#calls.lastNumber;
-    const from = { after: this.cursor };
-    const read = await this.#services.reader.find(this.name, from, PAGE);
-    if (read !== undefined || this.name.kind === 'run') return read;
-    // Redis has lost its memory: the topic begins anew, because it is followed.
-    await this.#readState(undefined);
-    return this.#services.reader.find(this.name, from, PAGE);
+    return this.#services.reader.next(this.name, this.cursor, PAGE);
   }
 
   /** @returns whether to read on. */
@@ -335,7 +330,8 @@ export class FollowedLog {
 
   #apply(read: ReadPage | undefined): void {
     if (read === undefined) {
-      // A run that Redis has lost goes on nowhere.
+      // A run that Redis has lost goes on nowhere, and what it had written is not known.
+      this.#followers.gap({ kind: 'gap', reason: 'trimmed', cursor: this.cursor });
       this.#finish({ kind: 'end', how: 'interrupted', cursor: this.cursor });
       return;
     }

@@ -1,20 +1,7 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { LogFollower, TopicEnd, TopicGap, TopicRecord } from '@landspout/topics';
 import { cursorOf, parseCursor, START_ID } from '../cursor.ts';
-import type { LogState } from './log-state.ts';
-import { FORMAT_VERSION } from './replies.ts';
-
-/** What is known of a log before it was read. */
-export const UNKNOWN: LogState = {
-  version: FORMAT_VERSION,
-  epoch: '',
-  last: START_ID,
-  revocations: 0,
-  deletions: 0,
-  presence: 0,
-  end: '',
-  isCancelRequested: false,
-};
+import { type LogState, UNKNOWN } from './log-state.ts';
 
 /** The followers of one log in this process, and what they were notified of. */
 export class LogFollowers {

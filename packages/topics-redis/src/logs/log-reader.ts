@@ -8,10 +8,11 @@ import {
   type TopicGap,
   TopicRecord,
 } from '@landspout/topics';
+import { readAnnouncement } from '../announcement.ts';
 import type { RedisArgument, RedisLink, RedisReply } from '../connection/redis-link.ts';
 import { cursorOf, parseCursor, START_ID, timeOf } from '../cursor.ts';
-import { keysOf } from '../keys.ts';
-import { endOf, type LogState, stateOf } from './log-state.ts';
+import { endKeyOf, keysOf } from '../keys.ts';
+import { endOf, type LogState, stateOf, UNKNOWN } from './log-state.ts';
 import { READ, STATE } from './reading-scripts.ts';
 import { listOf, textOf } from './replies.ts';
 
@@ -68,6 +69,25 @@ export class LogReader {
   }
 
   /**
+   * Reads the next page for followers. A topic that does not exist begins; the end of a run is found for some time after the
+   * run is forgotten, also if there is another run with its id.
+   *
+   * @returns undefined if there is no such run, and nothing is known of its end.
+   * @throws BackplaneError.
+   */
+  async next(log: LogName, cursor: string, size: PageSize): Promise<ReadPage | undefined> {
+    const from = { after: cursor };
+    const read = await this.find(log, from, size);
+    if (log.kind === 'run') {
+      const isSame = read !== undefined && read.state.epoch === parseCursor(cursor)?.epoch;
+      return isSame ? read : ((await this.#findEnd(log, cursor)) ?? read);
+    }
+    if (read !== undefined) return read;
+    await this.state(log, undefined, undefined);
+    return this.find(log, from, size);
+  }
+
+  /**
    * Reads the state of a log, and makes a topic live longer. A topic begins if there is none.
    *
    * @param known - what the caller knows; undefined: nothing.
@@ -86,6 +106,21 @@ export class LogReader {
     const [status, state] = listOf(await this.#link.run(STATE, [logKey, meta], args));
     if (textOf(status) === 'same') return 'same';
     return textOf(status) === 'none' ? undefined : stateOf(state);
+  }
+
+  /** Finds how the run of a cursor has ended. Its records are a gap if there are any after the cursor. */
+  async #findEnd(log: LogName, cursor: string): Promise<ReadPage | undefined> {
+    const key = endKeyOf(keysOf(this.#prefix, log).channel);
+    const reply = await this.#link.send(key, ['GET', key]);
+    const ended = Buffer.isBuffer(reply) ? readAnnouncement(reply) : undefined;
+    const known = parseCursor(cursor);
+    if (ended?.kind !== 'end' || ended.epoch !== known?.epoch) return undefined;
+    const { epoch, before, id, json } = ended;
+    const start = cursorOf(epoch, before);
+    const gap: TopicGap | undefined =
+      before === known.id ? undefined : { kind: 'gap', reason: 'trimmed', cursor: start };
+    const page = { records: [], start, cursor: start, gap, more: false, end: endOf(json, epoch, id) };
+    return { page, state: { ...UNKNOWN, epoch, last: id, end: json } };
   }
 }
 

@@ -1,7 +1,7 @@
 import { frozen, type TopicEnd } from '@landspout/topics';
 import type { RedisReply } from '../connection/redis-link.ts';
-import { compareIds, cursorOf } from '../cursor.ts';
-import { listOf, textOf } from './replies.ts';
+import { compareIds, cursorOf, START_ID } from '../cursor.ts';
+import { FORMAT_VERSION, listOf, textOf } from './replies.ts';
 
 /** What is known of a log beside its records. */
 export interface LogState {
@@ -19,6 +19,18 @@ export interface LogState {
   readonly end: string;
   readonly isCancelRequested: boolean;
 }
+
+/** What is known of a log before it was read. */
+export const UNKNOWN: LogState = {
+  version: FORMAT_VERSION,
+  epoch: '',
+  last: START_ID,
+  revocations: 0,
+  deletions: 0,
+  presence: 0,
+  end: '',
+  isCancelRequested: false,
+};
 
 /** Reads the state that a script replies. */
 export function stateOf(reply: RedisReply | undefined): LogState {

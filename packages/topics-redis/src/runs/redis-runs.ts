@@ -15,7 +15,7 @@ import {
 import type { LuaScript } from '../connection/lua-script.ts';
 import type { RedisArgument, RedisLink, RedisReply } from '../connection/redis-link.ts';
 import { cursorOf, parseCursor } from '../cursor.ts';
-import { keysOf } from '../keys.ts';
+import { endKeyOf, keysOf } from '../keys.ts';
 import { endOf } from '../logs/log-state.ts';
 import { listOf, textOf, writtenBy } from '../logs/replies.ts';
 import { CallIds } from './call-ids.ts';
@@ -239,7 +239,7 @@ export class RedisRuns {
 
   #keysOf(id: string) {
     const { channel, log, meta } = keysOf(this.#services.prefix, logOf(id));
-    return { channel, keys: [log, meta] };
+    return { channel, keys: [log, meta, endKeyOf(channel)] };
   }
 
   /** @throws RunError `ERR_RUN_NOT_FOUND`. */

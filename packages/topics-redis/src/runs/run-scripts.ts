@@ -7,8 +7,11 @@ import { LOG_SNIPPET } from '../logs/append-snippet.ts';
  */
 const UNFINISHED_KEEP_MS = 24 * 3_600_000;
 
+/** How much longer than a run its end is known to followers that were cut off. */
+const END_KEEP_MS = 5 * 60_000;
+
 /**
- * Begins each script. Keys: log, meta. Arguments: the channel, and those of the script.
+ * Begins each script. Keys: log, meta, and where its end is kept. Arguments: the channel, and those of the script.
  *
  * The fields of a run in `meta`, beside those of its log: `owner`, `input` if there is any, `started`, `token` of the
  * present producer, `lease` (when it expires; 0: it was given up), `attempt`, `claimid` of the call that made the present
@@ -178,7 +181,8 @@ appendEntry(log, now, ARGV[3], 0, 0, 'e', ARGV[4])
 saveLog(log)
 redis.call('HSET', META, 'end', ARGV[4], 'endid', ARGV[3])
 local ttlMs = field('ttlMs')
-announceEnd(ARGV[1], log, ARGV[4])
+local announcement = announceEnd(ARGV[1], log, ARGV[4])
+redis.call('SET', KEYS[3], announcement, 'PX', text(tonumber(ttlMs) + ${END_KEEP_MS}))
 redis.call('PEXPIRE', LOG, ttlMs)
 redis.call('PEXPIRE', META, ttlMs)
 return { 'ended', log.epoch, log.last, ARGV[4] }`,

@@ -142,6 +142,62 @@ describe('following a topic that is followed already', () => {
   });
 });
 
+describe('a run that has ended and is forgotten while its followers are cut off', () => {
+  const SETTINGS = { maxRecords: 9, maxBytes: 9999, leaseMs: 60_000, ttlMs: 1, maxDurationMs: 60_000 };
+
+  async function forgotten({
+    lastWords,
+    isAgain,
+  }: {
+    readonly lastWords: boolean;
+    readonly isAgain: boolean;
+  }) {
+    const { proxy, reader, writer } = await start();
+    const claim = async () => {
+      const claimed = await writer.claimRun({
+        id: 'run',
+        owner: 'ada',
+        input: undefined,
+        settings: SETTINGS,
+      });
+      return claimed.token as number;
+    };
+    const token = await claim();
+    const follower = await follow(reader, run('run'));
+    await writer.writeRun('run', token, '1');
+    await until('it has come', () => follower.records.length === 1);
+    await proxy.refuse();
+    proxy.cut();
+    if (lastWords) await writer.writeRun('run', token, '2');
+    const end = await writer.endRun('run', token, { how: 'finished', result: '"done"' });
+    await until('it is forgotten', async () => {
+      const isThere = await writer.runInfo('run').catch(() => undefined);
+      return isThere === undefined;
+    });
+    if (isAgain) await writer.writeRun('run', await claim(), '"of another run"');
+    await proxy.accept();
+    await until('it has ended', () => follower.ends.length === 1);
+    expect(follower.ends).toEqual([end]);
+    return follower.notes;
+  }
+
+  it('ends as it has ended', async () => {
+    expect(await forgotten({ lastWords: false, isAgain: false })).toEqual(['1', 'end finished']);
+  });
+
+  it('has a gap before its end if it had gone on', async () => {
+    expect(await forgotten({ lastWords: true, isAgain: false })).toEqual([
+      '1',
+      'gap trimmed',
+      'end finished',
+    ]);
+  });
+
+  it('ends so, too, if there is another run with its id', async () => {
+    expect(await forgotten({ lastWords: false, isAgain: true })).toEqual(['1', 'end finished']);
+  });
+});
+
 describe('a run that Redis has lost', () => {
   it('ends as interrupted', async () => {
     const server = await startRedis();
@@ -153,7 +209,8 @@ describe('a run that Redis has lost', () => {
     await backplane.writeRun('run', token as number, '1');
     await server.command('FLUSHALL');
     await until('it has ended', () => follower.ends.length === 1);
-    expect(follower.notes).toEqual(['1', 'end interrupted']);
+    // Whether something is missing is not known.
+    expect(follower.notes).toEqual(['1', 'gap trimmed', 'end interrupted']);
     await expect(backplane.read(run('run'), { start: true }, WHOLE)).rejects.toMatchObject({
       code: 'ERR_RUN_NOT_FOUND',
     });
