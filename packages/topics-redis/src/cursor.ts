@@ -3,6 +3,9 @@ import { TopicsUsageError } from '@landspout/topics';
 /** The position before the first record of a stream. */
 export const START_ID = '0-0';
 
+/** A place that only the end of the epoch reaches. */
+export const END_OF_EPOCH = '9007199254740991-0';
+
 /** The parts of a cursor of this backplane: `<epoch>.<stream id>`. */
 export interface StreamCursor {
   readonly epoch: string;

@@ -10,7 +10,7 @@ import {
   TopicRecord,
 } from '@landspout/topics';
 import { readAnnouncement } from '../announcement.ts';
-import { compareIds, cursorOf, timeOf } from '../cursor.ts';
+import { compareIds, cursorOf, END_OF_EPOCH, type StreamCursor, timeOf } from '../cursor.ts';
 import { keysOf } from '../keys.ts';
 import { AnnouncementQueue, type QueuedAnnouncement } from './announcement-queue.ts';
 import type { FollowServices } from './follow-services.ts';
@@ -26,9 +26,6 @@ import { WaitingCalls } from './waiting-calls.ts';
 /** A page that is read to catch up. */
 const PAGE: PageSize = { maxRecords: 500, maxBytes: 1024 * 1024 };
 
-/** A place that only the end of the epoch reaches. */
-const END_OF_EPOCH = '9007199254740991-0';
-
 /**
  * Follows one log for all its followers in this process. Announcements are passed on in order; if one was lost, the log
  * is read from the last record on, and announcements that come meanwhile wait.
@@ -42,11 +39,14 @@ export class FollowedLog {
   readonly #followers = new LogFollowers();
   readonly #queue = new AnnouncementQueue();
   /** Calls that wait until the followers were notified of an entry. */
-  readonly #calls = new WaitingCalls<{ readonly epoch: string; readonly id: string }>();
+  readonly #calls = new WaitingCalls<StreamCursor>();
   readonly #notice: OverdueNotice;
   readonly #pages: PageLoop;
   #phase: 'opening' | 'live' | 'reading' | 'over' = 'opening';
   #end: TopicEnd | undefined;
+  /** Number of times that announcements may have been missed, and that number when the log was compared last. */
+  #misses = 0;
+  #comparedMisses = 0;
   /** Number of calls during which the log must not be given up. */
   #holds = 0;
   /** The latest call before the page that is being read. */
@@ -113,22 +113,10 @@ export class FollowedLog {
     return { cursor, members: watching?.members ?? [], close };
   }
 
-  /**
-   * Compares what the followers know with what the log has, and makes a topic live longer.
-   *
-   * @param isOverdue - whether announcements that have not come are lost.
-   * @throws BackplaneError.
-   */
-  async check(isOverdue = false): Promise<void> {
-    if (this.#phase !== 'live') return;
-    const before = this.#followers.known;
-    const state = await this.#readState(before);
-    if (state === 'same' || this.isOver) return;
-    if (state === undefined) this.#catchUp();
-    else if (isOverdue) this.#resolveOverdue({ state, records: false, presence: false });
-    // What was known before is not there: a failover has lost it.
-    else if (state.epoch === before.epoch && compareIds(state.last, before.last) < 0) this.#catchUp();
-    else this.#notice.expect(state);
+  /** Compares what the followers know with what the log has, and makes a topic live longer. @throws BackplaneError. */
+  async check(): Promise<void> {
+    await this.#compare();
+    await this.#presence.resyncIfStale();
   }
 
   /** Resolves after the followers were notified of what the log has at present. @throws BackplaneError. */
@@ -146,7 +134,7 @@ export class FollowedLog {
    */
   async reached(epoch: string, id: string): Promise<void> {
     const place = { epoch, id };
-    if (this.isOver || this.#isReached(place) || !this.#services.link.isConnected) return;
+    if (this.isOver || this.#followers.have(place) || !this.#services.link.isConnected) return;
     const reached = this.#calls.wait(place);
     this.#notice.start();
     await reached;
@@ -172,10 +160,16 @@ export class FollowedLog {
     if (this.#phase === 'opening') this.#queue.dropAll();
   }
 
-  /** The connection is back. Resolves after what was missed was read. @throws BackplaneError. */
+  /** Announcements may have been missed: the next check finds out. */
+  missed(): void {
+    this.#misses += 1;
+    this.#presence.markStale();
+  }
+
+  /** Commands reach Redis again. Resolves after what was missed was read. @throws BackplaneError. */
   async restored(): Promise<void> {
     this.#pages.retryNow();
-    await Promise.all([this.check(true), this.#presence.resync()]);
+    await this.check();
     await this.#pages.idle;
   }
 
@@ -290,19 +284,31 @@ export class FollowedLog {
 
   // Catching up.
 
+  async #compare(): Promise<void> {
+    if (this.#phase !== 'live') return;
+    const misses = this.#misses;
+    const isOverdue = misses > this.#comparedMisses;
+    const [before, presenceBefore] = [this.#followers.known, this.#presence.count];
+    const state = await this.#readState(before);
+    this.#comparedMisses = misses;
+    if (state === 'same' || this.isOver) return;
+    // A failover has lost changes of presence.
+    if (Number.isFinite(presenceBefore) && (state?.presence ?? 0) < presenceBefore)
+      this.#presence.markStale();
+    if (state === undefined) this.#catchUp();
+    else if (isOverdue) this.#resolveOverdue({ state, records: false, presence: false });
+    // What was known before is not there: a failover has lost it.
+    else if (state.epoch === before.epoch && compareIds(state.last, before.last) < 0) this.#catchUp();
+    else this.#notice.expect(state);
+  }
+
   #resolveOverdue({ state, records, presence }: Overdue): void {
     if (this.isOver) return;
     if (records || (state !== undefined && isBehind(this.#followers.known, state))) this.#catchUp();
-    else if (state !== undefined) this.#takeState(state);
+    else if (state !== undefined) this.#followers.learn(state);
     const isMissingPresence = state !== undefined && this.#presence.count < state.presence;
     // If it fails, the next check tries it again.
     if (presence || isMissingPresence) void this.#presence.resync().catch(() => {});
-  }
-
-  /** Notifies the followers of what a state of the same epoch shows, and no announcement has. */
-  #takeState({ revocations, isCancelRequested }: LogState): void {
-    if (revocations > this.#followers.known.revocations) this.#followers.revoked(revocations, undefined);
-    if (isCancelRequested) this.#followers.cancelRequested();
   }
 
   #catchUp(): void {
@@ -345,7 +351,8 @@ export class FollowedLog {
     const { epoch, deletions } = state;
     if (isNewEpoch) this.#know({ ...UNKNOWN, version: state.version, epoch, deletions });
     if (page.gap !== undefined) this.#followers.gap(page.gap);
-    if (isNewEpoch) void this.#presence.resync().catch(() => {});
+    // Redis has lost something, perhaps also of the members.
+    if (page.gap !== undefined && page.gap.reason !== 'trimmed') void this.#presence.resync().catch(() => {});
     for (const record of page.records) {
       if (this.isOver) return;
       this.#followers.record(record);
@@ -364,12 +371,7 @@ export class FollowedLog {
   }
 
   #settleCalls(): void {
-    if (this.#calls.size > 0) this.#calls.resolve((place) => this.#isReached(place));
-  }
-
-  #isReached({ epoch, id }: { readonly epoch: string; readonly id: string }): boolean {
-    const { known } = this.#followers;
-    return epoch === known.epoch && compareIds(id, known.last) <= 0;
+    if (this.#calls.size > 0) this.#calls.resolve((place) => this.#followers.have(place));
   }
 
   // The end.

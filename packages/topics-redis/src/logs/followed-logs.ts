@@ -1,4 +1,5 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { runInRootContext } from '@landspout/ioloop/reactor';
 import {
   BackplaneError,
   type Following,
@@ -11,6 +12,11 @@ import { FollowedLog } from './followed-log.ts';
 
 /** How many logs catch up at the same time after the connection was restored: each of them may read a page of 1 MiB. */
 const RESTORED_AT_ONCE = 32;
+/**
+ * How often, and after which pauses in milliseconds, it is tried whether commands reach Redis again. Announcements come over
+ * another connection, which may be back sooner. Of a cluster, a node may be away for longer.
+ */
+const [ATTEMPTS, PAUSE_MS] = [40, 50];
 
 /** All logs that this process follows: each of them once, whatever the number of its followers. */
 export class FollowedLogs {
@@ -79,14 +85,31 @@ export class FollowedLogs {
   /** The connection is back: all logs catch up. Never rejects. */
   async restored(): Promise<void> {
     const losses = this.#losses;
+    for (const log of this.#logs.values()) log.missed();
+    await this.#reachRedis(losses);
     const left = [...this.#logs.values()];
     const next = async (): Promise<void> => {
       for (let log = left.pop(); log !== undefined && losses === this.#losses; log = left.pop()) {
-        // If it fails, the connection is lost again, or a later check tries it again.
+        // If it fails, a later check tries it again.
         await log.restored().catch(() => {});
       }
     };
     await Promise.all(Array.from({ length: RESTORED_AT_ONCE }, next));
+  }
+
+  /** Resolves when a command reaches Redis, and in vain after some attempts. The revocations are known then, too. */
+  async #reachRedis(losses: number): Promise<void> {
+    const { clock, revocations } = this.#services;
+    for (let attempt = 1; attempt <= ATTEMPTS && losses === this.#losses && !this.#isClosed; attempt += 1) {
+      const isReached = await revocations.refresh().then(
+        () => true,
+        () => false,
+      );
+      if (isReached) return;
+      await new Promise<void>((resolve) => {
+        runInRootContext(() => clock.setTimeout(resolve, PAUSE_MS).unref(), undefined);
+      });
+    }
   }
 
   /** Ends all of them with `closed`. */

@@ -33,6 +33,8 @@ export class FollowedPresence {
   readonly #watchers = new Set<Watcher>();
   readonly #calls = new WaitingCalls<number>();
   #isReading = false;
+  /** Number of lists that were asked for by {@link markStale}. */
+  #losses = 0;
   /** Whether the members must be read again after they were read. */
   #isStale = false;
 
@@ -61,6 +63,7 @@ export class FollowedPresence {
    */
   async add(follower: LogFollower) {
     const watcher: Watcher = { follower, count: Number.POSITIVE_INFINITY, waiting: [] };
+    const losses = this.#losses;
     const stop = () => this.#remove(watcher);
     this.#watchers.add(watcher);
     try {
@@ -68,6 +71,8 @@ export class FollowedPresence {
       const start = () => {
         watcher.count = count;
         this.#replay(watcher);
+        // They were perhaps read before something was lost.
+        if (losses !== this.#losses) this.#isStale = true;
       };
       return { members, start, stop };
     } catch (error) {
@@ -92,11 +97,21 @@ export class FollowedPresence {
     return this.#calls;
   }
 
-  /** Passes all members to all followers. */
-  async resync(): Promise<void> {
-    if (!this.isWatched) return;
+  /** Changes may have been missed: {@link resyncIfStale} is to be called. */
+  markStale(): void {
+    this.#losses += 1;
     this.#isStale = true;
-    if (this.#isReading) return;
+  }
+
+  /** Passes all members to all followers, if changes were missed or that has failed before. @throws BackplaneError. */
+  async resyncIfStale(): Promise<void> {
+    if (this.#isStale) await this.resync();
+  }
+
+  /** Passes all members to all followers. @throws BackplaneError; then the followers are stale. */
+  async resync(): Promise<void> {
+    this.#isStale = this.isWatched;
+    if (this.#isReading || !this.#isStale) return;
     this.#isReading = true;
     try {
       while (this.#isStale) await this.#readAll();
@@ -117,6 +132,7 @@ export class FollowedPresence {
 
   async #readAll(): Promise<void> {
     this.#isStale = false;
+    let isRead = false;
     const started = [...this.#watchers].filter(({ waiting }) => waiting === undefined);
     for (const watcher of started) watcher.waiting = [];
     try {
@@ -126,7 +142,9 @@ export class FollowedPresence {
         watcher.count = count;
         watcher.follower.presence?.({ members });
       }
+      isRead = true;
     } finally {
+      this.#isStale ||= !isRead;
       for (const watcher of started) this.#replay(watcher);
     }
   }

@@ -1,6 +1,6 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { LogFollower, TopicEnd, TopicGap, TopicRecord } from '@landspout/topics';
-import { cursorOf, parseCursor, START_ID } from '../cursor.ts';
+import { compareIds, cursorOf, parseCursor, START_ID, type StreamCursor } from '../cursor.ts';
 import { type LogState, UNKNOWN } from './log-state.ts';
 
 /** The followers of one log in this process, and what they were notified of. */
@@ -19,6 +19,11 @@ export class LogFollowers {
 
   get cursor(): string {
     return cursorOf(this.#known.epoch, this.#known.last);
+  }
+
+  /** Whether they were notified of an entry. */
+  have({ epoch, id }: StreamCursor): boolean {
+    return epoch === this.#known.epoch && compareIds(id, this.#known.last) <= 0;
   }
 
   /** Adds a follower. @returns a function that removes it. */
@@ -51,6 +56,12 @@ export class LogFollowers {
     this.#known = { ...this.#known, revocations: Math.max(count, revocations) };
     // If others were lost, their subjects are not known.
     for (const { follower } of this.#entries) follower.revoked?.(isNext ? subject : undefined);
+  }
+
+  /** Notifies them of what a state of the same epoch shows, and no announcement has. */
+  learn({ revocations, isCancelRequested }: LogState): void {
+    if (revocations > this.#known.revocations) this.revoked(revocations, undefined);
+    if (isCancelRequested) this.cancelRequested();
   }
 
   cancelRequested(): void {

@@ -9,7 +9,7 @@ import { Recorder, SETTINGS, topic, WHOLE } from '../support/recorder.ts';
 import { newPrefix } from '../support/redis-nodes.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { atTheEnd, until } from '../support/scratch.ts';
-import { SILENT } from '../support/test-link.ts';
+import { eventsOf, SILENT } from '../support/test-link.ts';
 
 let redis: RedisServer;
 
@@ -146,6 +146,42 @@ describe('announcements that are lost, doubled and overtaken', () => {
       followers.every(({ notes }) => numbers.every((number) => isRevoked(notes, number))),
     );
     for (const { notes } of followers) expect(notes).toContain('revoked undefined');
+  });
+});
+
+describe('a connection for commands that is back later than the one for announcements', () => {
+  it('delays what followers are told, and nothing is missed', async () => {
+    const prefix = newPrefix();
+    const [node, other] = [await start(prefix), await start(prefix)];
+    const follower = await node.follow('room', { presence: true });
+    await append(other.logs, 'room', 1);
+    node.link.fateOf = () => 'drop';
+    await append(other.logs, 'room', 2);
+    await other.presence.join('room', { member: 'ada' }, { maxMembers: 9, leaveDelayMs: 0 });
+    node.link.isCutOff = true;
+    const events = eventsOf(node.link);
+    await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await until('announcements arrive again', () => events.at(-1) === 'restored');
+    // What is tried at once has failed.
+    await new Promise((resolve) => setImmediate(resolve));
+    node.link.isCutOff = false;
+    await until('it has come', () => follower.changes.length > 0 && follower.records.length === 2);
+    expect([follower.notes, membersOf(follower)]).toEqual([['1', '2'], ['ada']]);
+  });
+
+  it('delays the list of members that follows each reconnection', async () => {
+    const { link, logs, presence, follow } = await start();
+    await presence.join('room', { member: 'ada' }, { maxMembers: 9, leaveDelayMs: 0 });
+    const follower = await follow('room', { presence: true });
+    link.isCutOff = true;
+    const events = eventsOf(link);
+    await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await until('announcements arrive again', () => events.at(-1) === 'restored');
+    await new Promise((resolve) => setImmediate(resolve));
+    link.isCutOff = false;
+    await append(logs, 'room', 1);
+    await until('the members are listed', () => follower.changes.length > 0);
+    expect(follower.changes).toEqual([{ members: [{ member: 'ada' }] }]);
   });
 });
 

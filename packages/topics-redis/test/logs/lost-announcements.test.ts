@@ -198,4 +198,19 @@ describe('another lost announcement', () => {
     await join('eve');
     expect(follower.changes.at(-1)).toEqual({ joined: { member: 'eve' } });
   });
+
+  it('of which a failover has lost the change of presence itself is replaced by a list of all members', async () => {
+    const { backplane, prefix, idle } = await start();
+    const follower = await follow(backplane, topic('room'), { presence: true });
+    const join = (member: string) => backplane.join('room', { member }, { maxMembers: 9, leaveDelayMs: 0 });
+    for (const member of ['ada', 'bob']) await join(member);
+    const { meta } = keysOf(prefix, topic('room'));
+    await redis.command('HINCRBY', meta, 'pv', '-1');
+    await idle();
+    expect(follower.changes.slice(2)).toEqual([
+      { members: expect.arrayContaining([{ member: 'ada' }, { member: 'bob' }]) },
+    ]);
+    await join('eve');
+    expect(follower.changes.at(-1)).toEqual({ joined: { member: 'eve' } });
+  });
 });

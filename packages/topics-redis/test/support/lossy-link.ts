@@ -1,3 +1,4 @@
+import { BackplaneError } from '@landspout/topics';
 import { readAnnouncement } from '../../src/announcement.ts';
 import type { LinkWatcher, RedisLink } from '../../src/connection/redis-link.ts';
 
@@ -12,6 +13,8 @@ export class LossyLink implements RedisLink {
   readonly #link: RedisLink;
   /** Decides the fate of each announcement by its kind. */
   fateOf: (kind: string | undefined) => Fate = () => 'pass';
+  /** Whether the connection for commands is lost, while the one for announcements is not. */
+  isCutOff = false;
 
   constructor(link: RedisLink) {
     this.#link = link;
@@ -21,11 +24,13 @@ export class LossyLink implements RedisLink {
     return this.#link.isConnected;
   }
 
-  run(...args: Parameters<RedisLink['run']>) {
+  async run(...args: Parameters<RedisLink['run']>) {
+    this.#requireConnection();
     return this.#link.run(...args);
   }
 
-  send(...args: Parameters<RedisLink['send']>) {
+  async send(...args: Parameters<RedisLink['send']>) {
+    this.#requireConnection();
     return this.#link.send(...args);
   }
 
@@ -51,5 +56,9 @@ export class LossyLink implements RedisLink {
 
   close(): Promise<void> {
     return this.#link.close();
+  }
+
+  #requireConnection(): void {
+    if (this.isCutOff) throw new BackplaneError('ERR_TOPICS_UNAVAILABLE', 'the test has cut it off');
   }
 }
