@@ -36,6 +36,7 @@ export class Publisher {
   readonly home: number;
   #settled = 0;
   #isStopped = false;
+  #isClosed = false;
   readonly #options: PublisherOptions;
   readonly #done: Promise<void>;
 
@@ -64,6 +65,12 @@ export class Publisher {
     await this.#done;
   }
 
+  /** Gives up, also what is not settled. */
+  close(): void {
+    this.#isStopped = true;
+    this.#isClosed = true;
+  }
+
   async #publishAll(): Promise<void> {
     for (let number = 1; !this.#isStopped; number += 1) {
       const outcome = await this.#publish(number);
@@ -77,7 +84,8 @@ export class Publisher {
     const { servers, topic, id: publisher, home } = this.#options;
     const record = { topic, id: `${publisher}:${number}`, data: { publisher, number } };
     for (;;) {
-      const server = await liveServer(servers, home);
+      const server = await liveServer(servers, home, () => this.#isClosed);
+      if (server === undefined) return 'unknown';
       try {
         await server.call('publish', record);
         return 'settled';

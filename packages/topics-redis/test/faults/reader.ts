@@ -66,11 +66,10 @@ export class Reader {
     this.#leave();
   }
 
-  /** Leaves its server without knowing of another. */
   async #connect(): Promise<void> {
     const { door, servers, home } = this.#options;
-    const server = await liveServer(servers, home + this.#connections);
-    if (this.#isClosed) return;
+    const server = await liveServer(servers, home + this.#connections, () => this.#isClosed);
+    if (server === undefined) return;
     this.#connections += 1;
     const connection = this.#connections;
     const place = { kind: this.kind, name: this.name, after: this.#cursor };

@@ -91,6 +91,7 @@ export function problemsOf(
   }
   for (const code of errors) if (!publishers.errors.has(code)) problems.push(`no ${code}`);
   for (const [how, count] of readers.ends) if (how !== end) never(count, `ends: ${how}`);
+  if (end !== undefined && readers.ends.size === 0) problems.push(`no end: ${end}`);
   return problems;
 }
 

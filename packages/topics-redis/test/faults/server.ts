@@ -66,8 +66,18 @@ export class CallError extends Error {
   }
 }
 
+/** The code of calls that a server leaves without a reply: none of its calls takes so long. */
+const NO_REPLY = 'no reply';
+const LONGEST_CALL_MS = 30_000;
+
 /** The code of calls whose server was killed: their outcome is unknown, as for a client whose connection is lost. */
 export const SERVER_KILLED = 'server killed';
+
+interface WaitingCall {
+  resolve(value: unknown): void;
+  reject(error: CallError): void;
+  readonly timer: NodeJS.Timeout;
+}
 
 /** Resolves calls of the trial in one process, and notifies its readers. How messages get there is given. */
 export class Server {
@@ -79,7 +89,7 @@ export class Server {
   #port: number | undefined;
   #ids = 0;
   readonly #send: (message: object) => void;
-  readonly #calls = new Map<number, { resolve(value: unknown): void; reject(error: CallError): void }>();
+  readonly #calls = new Map<number, WaitingCall>();
   readonly #readers = new Map<number, (event: ReaderEvent) => void>();
 
   constructor(number: number, send: (message: object) => void) {
@@ -102,7 +112,8 @@ export class Server {
     this.#ids += 1;
     const call = this.#ids;
     return new Promise((resolve, reject) => {
-      this.#calls.set(call, { resolve, reject });
+      const timer = setTimeout(() => this.#settle(call, undefined, NO_REPLY), LONGEST_CALL_MS);
+      this.#calls.set(call, { resolve, reject, timer });
       this.#send({ do: what, call, ...details });
     });
   }
@@ -126,23 +137,25 @@ export class Server {
     } else if (isDown) this.ended();
     else if (events !== undefined) for (const event of events) this.#notify(event);
     else if (run !== undefined && wrote !== undefined) this.onWrote(run, wrote);
-    else if (call !== undefined) {
-      const waiting = this.#calls.get(call);
-      this.#calls.delete(call);
-      if (code === undefined) waiting?.resolve(value);
-      else waiting?.reject(new CallError(code));
-    }
+    else if (call !== undefined) this.#settle(call, value, code);
   }
 
   /** Its process has ended. */
   ended(): void {
     this.#isUp = false;
     const readers = [...this.#readers.values()];
-    const calls = [...this.#calls.values()];
     this.#readers.clear();
-    this.#calls.clear();
-    for (const { reject } of calls) reject(new CallError(SERVER_KILLED));
+    for (const call of [...this.#calls.keys()]) this.#settle(call, undefined, SERVER_KILLED);
     for (const notify of readers) notify({ kind: 'closed' });
+  }
+
+  #settle(call: number, value: unknown, code: string | undefined): void {
+    const waiting = this.#calls.get(call);
+    if (waiting === undefined) return;
+    this.#calls.delete(call);
+    clearTimeout(waiting.timer);
+    if (code === undefined) waiting.resolve(value);
+    else waiting.reject(new CallError(code));
   }
 
   #notify([reader, kind, cursor = '', detail, time]: ReportedEvent): void {
@@ -160,13 +173,24 @@ export class Server {
 
 const POLL_MS = 10;
 
-/** Waits for a server that is up. @param first - the number of the one that is preferred; the next ones follow. */
-export async function liveServer(servers: readonly Server[], first: number): Promise<Server> {
-  for (;;) {
+/**
+ * Waits for a server that is up.
+ *
+ * @param first - the number of the one that is preferred; the next ones follow.
+ * @param isOver - whether to wait no longer.
+ * @returns undefined if it is over.
+ */
+export async function liveServer(
+  servers: readonly Server[],
+  first: number,
+  isOver: () => boolean,
+): Promise<Server | undefined> {
+  while (!isOver()) {
     for (let step = 0; step < servers.length; step += 1) {
       const server = servers[(first + step) % servers.length];
       if (server?.isUp) return server;
     }
     await wait(POLL_MS);
   }
+  return undefined;
 }

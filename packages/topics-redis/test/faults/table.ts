@@ -27,7 +27,7 @@ function rowOf({ scenario, readers, publishers, problems }: Result): string[] {
   const verdict = problems.length === 0 ? 'yes' : 'NO';
   const { name, expected } = scenario;
   if (readers === undefined || publishers === undefined) {
-    return [name, ...HEAD.slice(3).map(() => '-'), expected.text, verdict];
+    return [name, ...HEAD.slice(0, -3).map(() => '-'), expected.text, verdict];
   }
   const unknown = publishers.unknownFound + publishers.unknownNotFound;
   return [

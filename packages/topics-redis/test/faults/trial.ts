@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { until } from '../support/scratch.ts';
+import { atTheEnd, until } from '../support/scratch.ts';
 import type { Accounts, PublisherAccount } from './counting.ts';
 import { type Outcome, Publisher } from './publisher.ts';
 import { type Door, END_MARKER, Reader } from './reader.ts';
-import { type LogEntry, liveServer, type Server } from './server.ts';
+import type { LogEntry, Server } from './server.ts';
 
 /** How much happens in a trial. */
 export interface TrialSize {
@@ -21,7 +21,6 @@ export interface TrialSize {
 /** How long readers may take to the end after everything is well again, in milliseconds, before they count as hung. */
 const HUNG_MS = 30_000;
 const POLL_MS = 20;
-const RETRY_MS = 50;
 
 /** A steady load on some servers: publishers of numbers, and readers that come back with their cursor. */
 export class Trial {
@@ -39,6 +38,9 @@ export class Trial {
     for (const server of servers) {
       server.onWrote = (run, number) => this.#runs.get(run)?.written.add(number);
     }
+    atTheEnd(() => {
+      for (const one of [...this.readers, ...this.publishers]) one.close();
+    });
   }
 
   /** Connects the readers of all topics, and starts the publishers; resolves when enough is settled. */
@@ -96,15 +98,24 @@ export class Trial {
 
   /** Stops publishing, waits for the readers to get to the end, and collects what all have seen. */
   async finish(): Promise<Accounts> {
-    await Promise.all(this.publishers.map((publisher) => publisher.stop()));
+    await this.#stopPublishers();
     const topics = new Set(this.publishers.map(({ topic }) => topic));
     for (const topic of topics) await this.#publishEnd(topic);
     await this.#waitForReaders();
     const logs = new Map<string, readonly LogEntry[]>();
     for (const name of topics) logs.set(name, await this.#history('topic', name));
     for (const name of this.#runs.keys()) logs.set(name, await this.#history('run', name));
-    for (const reader of this.readers) reader.close();
     return { readers: this.readers, publishers: [...this.publishers, ...this.#producers()], logs };
+  }
+
+  async #stopPublishers(): Promise<void> {
+    let running = this.publishers.length;
+    for (const publisher of this.publishers) {
+      void publisher.stop().then(() => {
+        running -= 1;
+      });
+    }
+    await until('the last publishes have an outcome', () => running === 0);
   }
 
   #addReader(kind: 'topic' | 'run', name: string, home: number, moveAfter: number | undefined): void {
@@ -127,15 +138,12 @@ export class Trial {
     let result: unknown;
     let attempts = 0;
     await until(`${what} succeeds`, async () => {
-      const server = await liveServer(this.servers, attempts);
+      const live = this.servers.filter(({ isUp }) => isUp);
+      const server = live[attempts % live.length];
       attempts += 1;
-      try {
-        result = await server.call(what, details);
-        return true;
-      } catch {
-        await wait(RETRY_MS);
-        return false;
-      }
+      if (server === undefined) return false;
+      result = await server.call(what, details);
+      return true;
     });
     return result;
   }
