@@ -43,6 +43,7 @@ describe('problemsOf', () => {
       { readers: { gaps, withGap: 1 }, expected: { gaps: ['reset'], isGapSure: true } },
     ],
     ['errors without a code', { publishers: { errors: new Map([['TypeError: x', 1]]) } }],
+    ['the lack of a loss', { expected: { isLossSure: true, losses: 'anywhere' } }],
     ['the lack of an error', { expected: { errors: ['ERR_TOPICS_UNAVAILABLE'] }, publishers: { errors } }],
     ['ends of runs', { readers: { ends: new Map([['failed', 1]]) }, expected: { end: 'finished' } }],
     ['readers without the end of a run', { readers: { ends: new Map() }, expected: { end: 'finished' } }],

@@ -36,6 +36,8 @@ export interface Expectation {
    * not at all.
    */
   readonly losses?: 'behind-gaps' | 'anywhere';
+  /** Whether settled records must be missing in the log, because otherwise there was no fault. Default: no. */
+  readonly isLossSure?: boolean;
   /** Errors that must have come. Default: none. */
   readonly errors?: readonly string[];
   /** How runs end, at each reader. */
@@ -63,7 +65,7 @@ const TYPED = /^ERR_(?:TOPICS|RUN)_[A-Z_]+$/;
 
 /** What is not as expected. */
 export function problemsOf(
-  { gaps = [], isGapSure = false, losses, errors = [], end }: Expectation,
+  { gaps = [], isGapSure = false, isLossSure = false, losses, errors = [], end }: Expectation,
   readers: ReaderCounts,
   publishers: PublisherCounts,
 ): string[] {
@@ -86,6 +88,7 @@ export function problemsOf(
   if (isGapSure && readers.withGap < readers.readers) {
     problems.push(`${readers.readers - readers.withGap} readers without a gap`);
   }
+  if (isLossSure && publishers.settledNotFound === 0) problems.push('the log has lost nothing');
   for (const [code, count] of publishers.errors) {
     if (code !== SERVER_KILLED && !TYPED.test(code)) never(count, `errors without a code: ${code}`);
   }

@@ -47,7 +47,7 @@ export const FAILOVERS: readonly Scenario[] = [
     expected: {
       text: 'What it does not have is lost; readers that had it get a gap, and all that follows',
       ...REPLICATION,
-      isGapSure: true,
+      isLossSure: true,
     },
     async run(tools) {
       const [primary, replica] = [await startRedis(), await startRedis()];
