@@ -24,7 +24,7 @@ export function topicKeys({ meta, members, leaving, processes }: PresenceKeys): 
   return [meta, members, leaving, processes];
 }
 
-/** The keys of the scripts about a topic and a process. The last is a set: the members that are in the process. */
+/** The keys of the scripts about a topic and a process. The last is a hash: the members that are in the process, and a mark. */
 export function joinedKeys(keys: PresenceKeys, processId: string): readonly string[] {
   return [...topicKeys(keys), `${keys.channel}:in:${processId}`];
 }

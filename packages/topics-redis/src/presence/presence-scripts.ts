@@ -10,15 +10,17 @@ const KEEP_MS = 3_600_000;
 const STALE_MS = 600_000;
 /** Most processes that one reply reports. */
 const MAX_STALE = 10;
-/** Most leaves that one script announces. The next one is due at once then. */
-const MAX_LEAVES = 1000;
+/** Most members that one script removes, and most leaves that it announces: no script takes long. */
+const MAX_LEAVES = 200;
 
 /**
  * Begins each script. Keys: meta, members, leaving, processes and, if it is about a process, its members. Arguments: the
  * channel, and those of the script.
  *
- * A member is stored as `<processes> <leave delay> <JSON>`. The members of a process that has ended are replaced by an
- * empty name, so that what the process may still send is refused: it has to take another id.
+ * A member is stored as `<processes> <leave delay> <JSON>`. The members of a process are the fields of a hash, whose empty
+ * field is a mark that each change replaces by a new one: a process that knows the latest mark knows what is there, also
+ * after a failover that has lost some changes. Once the process has ended, its mark says so, and what it may still send is
+ * refused: it has to take another id.
  *
  * Changes are announced and counted only if there is a log: nothing else follows a topic, and its first follower gets all
  * members.
@@ -40,8 +42,11 @@ local function announce(json)
   if redis.call('EXISTS', META) == 1 then count = announcePresence(ARGV[1], META, json) end
 end
 
-local function isEnded()
-  return redis.call('SISMEMBER', JOINED, '') == 1
+local ENDED = 'ended'
+
+-- The mark of the members of the process; empty if there are none.
+local function loadMark()
+  return redis.call('HGET', JOINED, '') or ''
 end
 
 local function loadMember(name)
@@ -100,18 +105,26 @@ local function staleProcesses()
   return redis.call('ZRANGEBYSCORE', PROCESSES, '-inf', text(now - ${STALE_MS}), 'LIMIT', 0, ${MAX_STALE})
 end
 
+-- Replaces the mark, after a change. Returns the new one.
+local function mark()
+  local fields = redis.call('HLEN', JOINED) - redis.call('HEXISTS', JOINED, '')
+  if fields > 0 then redis.call('HSET', JOINED, '', ARGV[2]) else redis.call('DEL', JOINED) end
+  noteProcess()
+  return fields > 0 and ARGV[2] or ''
+end
+
 local function keepKeys()
   for each = 2, #KEYS do redis.call('PEXPIRE', KEYS[each], ${KEEP_MS}) end
 end
 
--- The reply: in how many milliseconds the next leave is due (-1: never), and the number of changes after this one.
-local function done()
+-- The reply: in how many milliseconds the next leave is due (-1: never), the number of changes after this one, and more.
+local function done(...)
   announceLeaves()
   keepKeys()
   local first = redis.call('ZRANGE', LEAVING, 0, 0, 'WITHSCORES')
   local due = -1
   if first[2] then due = math.max(tonumber(first[2]) - now, 0) end
-  return { 'done', due, count }
+  return { 'done', due, count, ... }
 end
 `;
 
@@ -128,91 +141,89 @@ local newer = newerVersion()
 if newer then return { 'newer', newer } end
 `;
 
-/** Adds a member of a process. Arguments: name, JSON, leave delay, most members. Replies `full`, `lost` or `done`. */
+/**
+ * Adds a member of a process. Arguments: new mark, name, JSON, leave delay, most members. Replies `full`, `lost` or `done`
+ * with the mark before and after.
+ */
 export const JOIN = script(
   'join',
   `${REFUSE_NEWER}
-local name, json, delay = ARGV[2], ARGV[3], tonumber(ARGV[4])
-if isEnded() then return { 'lost' } end
-if redis.call('SADD', JOINED, name) == 1 then
+local name, json, delay, before = ARGV[3], ARGV[4], tonumber(ARGV[5]), loadMark()
+if before == ENDED then return { 'lost' } end
+if redis.call('HSETNX', JOINED, name, 1) == 1 then
   announceLeaves()
   local member = loadMember(name)
   if member then
     addTo(name, member, delay)
-  elseif redis.call('HLEN', MEMBERS) >= tonumber(ARGV[5]) then
-    redis.call('SREM', JOINED, name)
+  elseif redis.call('HLEN', MEMBERS) >= tonumber(ARGV[6]) then
+    redis.call('HDEL', JOINED, name)
     return { 'full' }
   else
     addNew(name, json, delay)
   end
 end
-noteProcess()
-return done()`,
+return done(before, mark())`,
 );
 
-/** Removes a member of a process. Arguments: name, leave delay. */
+/**
+ * Removes members of a process. Arguments: new mark, leave delay (empty: that of each member), names. Replies `done` with
+ * the mark before and after.
+ */
 export const LEAVE = freeing(
   'leave',
   `${REFUSE_NEWER}
+local before = loadMark()
+if before == ENDED then return done(before, before) end
 announceLeaves()
-if redis.call('SREM', JOINED, ARGV[2]) == 1 then removeFrom(ARGV[2], tonumber(ARGV[3])) end
-if not isEnded() then noteProcess() end
-return done()`,
+for each = 4, #ARGV do
+  if redis.call('HDEL', JOINED, ARGV[each]) == 1 then removeFrom(ARGV[each], tonumber(ARGV[3])) end
+end
+return done(before, mark())`,
 );
 
-/** Adds members that were accepted before. Arguments: name, JSON and leave delay of each. Replies `lost` or `done`. */
+/**
+ * Adds members that were accepted before. Arguments: new mark; name, JSON and leave delay of each. Replies `lost`, or
+ * `done` with the mark before and after.
+ */
 export const REJOIN = script(
   'rejoin',
   `${REFUSE_NEWER}
-if isEnded() then return { 'lost' } end
-for each = 2, #ARGV, 3 do
+local before = loadMark()
+if before == ENDED then return { 'lost' } end
+for each = 3, #ARGV, 3 do
   local name, json, delay = ARGV[each], ARGV[each + 1], tonumber(ARGV[each + 2])
-  if redis.call('SADD', JOINED, name) == 1 then
+  if redis.call('HSETNX', JOINED, name, 1) == 1 then
     local member = loadMember(name)
     if member then addTo(name, member, delay) else addNew(name, json, delay) end
   end
 end
-noteProcess()
-return done()`,
+return done(before, mark())`,
 );
 
-/** Removes the members of a process that are not among the arguments. */
-export const RETAIN = freeing(
-  'retain',
-  `${REFUSE_NEWER}
-local retained = {}
-for each = 2, #ARGV do retained[ARGV[each]] = true end
-for _, name in ipairs(redis.call('SMEMBERS', JOINED)) do
-  if name ~= '' and not retained[name] then
-    redis.call('SREM', JOINED, name)
-    removeFrom(name)
-  end
-end
-if not isEnded() then noteProcess() end
-return done()`,
-);
-
-/** Replies with the number of members of a process, and the ids of stale ones, and keeps the keys; or `lost`. */
+/** Keeps the keys. Replies `lost`, or `done` with the mark and the ids of stale processes. */
 export const CHECK = freeing(
   'check members',
   `
-if isEnded() then return { 'lost' } end
+local before = loadMark()
+if before == ENDED then return { 'lost' } end
 noteProcess()
 keepKeys()
-return { 'done', redis.call('SCARD', JOINED), staleProcesses() }`,
+return { 'done', before, staleProcesses() }`,
 );
 
-/** Removes all members of a process that has ended. */
+/** Removes members of a process that has ended. Replies `done` with whether there are more (0 or 1). */
 export const SWEEP = freeing(
   'sweep members',
   `${REFUSE_NEWER}
-for _, name in ipairs(redis.call('SMEMBERS', JOINED)) do
-  if name ~= '' then removeFrom(name) end
+redis.call('HSET', JOINED, '', ENDED)
+for _, name in ipairs(redis.call('HRANDFIELD', JOINED, ${MAX_LEAVES} + 1)) do
+  if name ~= '' then
+    redis.call('HDEL', JOINED, name)
+    removeFrom(name)
+  end
 end
-redis.call('DEL', JOINED)
-redis.call('SADD', JOINED, '')
 redis.call('ZREM', PROCESSES, PROCESS)
-return done()`,
+return done(redis.call('HLEN', JOINED) > 1 and 1 or 0)`,
 );
 
 /** Announces the leaves that are due. */
@@ -245,12 +256,12 @@ redis.call('PEXPIRE', KEYS[2], ${KEEP_MS})
 return 1`,
 );
 
-/** Keys: lease and topics of a process. Notes a topic in which it will have members. Replies 0 if the lease is lost. */
-export const ENTER_TOPIC = new LuaScript(
-  'enter topic',
+/** Keys: lease and topics of a process. Notes topics in which it has, or will have, members. Replies 0 if the lease is lost. */
+export const ENTER_TOPICS = new LuaScript(
+  'enter topics',
   `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('SADD', KEYS[2], ARGV[1])
+redis.call('SADD', KEYS[2], unpack(ARGV))
 redis.call('PEXPIRE', KEYS[2], ${KEEP_MS})
 return 1`,
 );

@@ -3,7 +3,7 @@ import { BackplaneError, newEpoch } from '@landspout/topics';
 import type { ExpiryIndex } from '../connection/expiry-index.ts';
 import type { RedisLink } from '../connection/redis-link.ts';
 import { processKeysOf } from './presence-keys.ts';
-import { ENTER_TOPIC, RENEW_LEASE } from './presence-scripts.ts';
+import { ENTER_TOPICS, RENEW_LEASE } from './presence-scripts.ts';
 
 /** How often a call takes a new id because the lease was lost meanwhile. */
 const MAX_TRIES = 3;
@@ -50,13 +50,18 @@ export class ProcessLease {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const id = await this.obtain();
       const { lease, topics } = this.#keysOf(id);
-      if ((await this.#services.link.run(ENTER_TOPIC, [lease, topics], [topic])) === 1) return id;
+      if ((await this.#services.link.run(ENTER_TOPICS, [lease, topics], [topic])) === 1) return id;
       this.lose(id);
     }
     throw new BackplaneError(
       'ERR_TOPICS_UNAVAILABLE',
       `join: the lease of this process (${this.#services.leaseMs} ms) expires before it is used; Redis is too slow`,
     );
+  }
+
+  /** Notes topics in which this process has members again, because Redis may have lost it. @throws BackplaneError */
+  async keep(topics: readonly string[]): Promise<void> {
+    if (this.#id !== undefined && topics.length > 0) await this.#enter(this.#id, topics);
   }
 
   /** Forgets a topic in which this process has no members and no leave that is due. @throws BackplaneError */
@@ -104,6 +109,14 @@ export class ProcessLease {
     await this.#renew(id, true);
     this.#id = id;
     return id;
+  }
+
+  /** @returns false if the lease is lost. */
+  async #enter(id: string, names: readonly string[]): Promise<boolean> {
+    const { lease, topics } = this.#keysOf(id);
+    if ((await this.#services.link.run(ENTER_TOPICS, [lease, topics], names)) === 1) return true;
+    this.lose(id);
+    return false;
   }
 
   async #renew(id: string, isNew: boolean): Promise<boolean> {

@@ -1,12 +1,13 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import type { ExpiryIndex } from '../connection/expiry-index.ts';
 import { listOf, textOf } from '../logs/replies.ts';
+import { inGroups } from './in-groups.ts';
 import { processKeysOf } from './presence-keys.ts';
-import { sweepTopic, type TopicSweepServices } from './sweep-topic.ts';
+import { SWEPT_AT_ONCE, sweepTopic, type TopicSweepServices } from './sweep-topic.ts';
 
 /** Most processes that one call looks at. */
 const MAX_TAKEN = 100;
-/** How many topics are listed, and swept, at once. */
+/** How many topics are listed at once. */
 const TOPICS_AT_ONCE = '100';
 /** The reply of PTTL for a key that does not exist. */
 const NO_KEY = -2;
@@ -68,10 +69,13 @@ export class ProcessSweep {
     do {
       const command = ['SSCAN', topicsKey, cursor, 'COUNT', TOPICS_AT_ONCE];
       const [next, topics] = listOf(await link.send(topicsKey, command));
-      const dueMs = await Promise.all(listOf(topics).map((topic) => this.#sweepTopic(id, textOf(topic))));
-      const done = listOf(topics).filter((_, index) => dueMs[index] === -1);
-      if (done.length > 0) await link.send(topicsKey, ['SREM', topicsKey, ...done.map(textOf)]);
-      lastMs = Math.max(lastMs, ...dueMs);
+      const done: string[] = [];
+      await inGroups(listOf(topics).map(textOf), SWEPT_AT_ONCE, async (topic) => {
+        const dueMs = await this.#sweepTopic(id, topic);
+        if (dueMs === -1) done.push(topic);
+        lastMs = Math.max(lastMs, dueMs);
+      });
+      if (done.length > 0) await link.send(topicsKey, ['SREM', topicsKey, ...done]);
       cursor = textOf(next);
     } while (cursor !== '0');
     return lastMs;

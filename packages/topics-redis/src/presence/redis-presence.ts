@@ -5,13 +5,14 @@ import { BackplaneError, frozen, type PresenceSettings, type TopicMember } from 
 import { ExpiryIndex } from '../connection/expiry-index.ts';
 import type { RedisLink } from '../connection/redis-link.ts';
 import { listOf, textOf, writtenBy } from '../logs/replies.ts';
+import { inGroups } from './in-groups.ts';
 import { LeaveTimers } from './leave-timers.ts';
 import { presenceKeysOf, processIndexKey, topicKeys } from './presence-keys.ts';
 import { ANNOUNCE_LEAVES, MEMBERS } from './presence-scripts.ts';
 import { ProcessLease } from './process-lease.ts';
 import { ProcessSweep } from './process-sweep.ts';
-import { sweepTopic, type TopicSweepServices } from './sweep-topic.ts';
-import { TopicMembers } from './topic-members.ts';
+import { SWEPT_AT_ONCE, sweepTopic, type TopicSweepServices } from './sweep-topic.ts';
+import { isUnknown, TopicMembers } from './topic-members.ts';
 
 /** A lease survives two renewals that are late or fail. */
 const RENEWALS_PER_LEASE = 3;
@@ -141,7 +142,7 @@ export class RedisPresence {
     const topics = [...this.#topics.values()];
     this.#topics.clear();
     try {
-      await inGroups(topics, (members) => members.leaveAll());
+      await inGroups(topics, SWEPT_AT_ONCE, (members) => members.leaveAll());
       await this.#lease.end();
     } catch (error) {
       this.#report(error);
@@ -196,7 +197,8 @@ export class RedisPresence {
       do {
         const topics = this.#isStale ? [...this.#topics.values()] : this.#nextTopics();
         this.#isStale = false;
-        await inGroups(topics, (members) => this.#verifyTopic(members));
+        await this.#keepTopics(topics);
+        await inGroups(topics, CALLS_AT_ONCE, (members) => this.#verifyTopic(members));
       } while (this.#isStale && !this.#isClosed);
     } finally {
       this.#isVerifying = false;
@@ -204,6 +206,19 @@ export class RedisPresence {
     if (!this.#hasFailed) return;
     this.#hasFailed = false;
     this.#isStale = true; // the next round tries again
+  }
+
+  /** Notes where this process has members: Redis may have lost that, and not the members. */
+  async #keepTopics(topics: readonly TopicMembers[]): Promise<void> {
+    const names = topics.filter(({ size }) => size > 0).map(({ topic }) => topic);
+    try {
+      for (let at = 0; at < names.length; at += CALLS_AT_ONCE) {
+        await this.#lease.keep(names.slice(at, at + CALLS_AT_ONCE));
+      }
+    } catch (error) {
+      this.#report(error);
+      this.#hasFailed = true;
+    }
   }
 
   /** What fails in one topic does not keep others from being verified. */
@@ -258,16 +273,5 @@ export class RedisPresence {
   #requireOpen(operation: string): void {
     if (!this.#isClosed) return;
     throw new BackplaneError('ERR_TOPICS_CLOSED', `${operation}: the backplane is closed`);
-  }
-}
-
-function isUnknown(error: unknown): boolean {
-  return error instanceof BackplaneError && error.code === 'ERR_TOPICS_OUTCOME_UNKNOWN';
-}
-
-/** Calls for each item, for some of them at the same time. Rejects with the first error, and makes no more calls then. */
-async function inGroups<Item>(items: readonly Item[], call: (item: Item) => Promise<void>): Promise<void> {
-  for (let at = 0; at < items.length; at += CALLS_AT_ONCE) {
-    await Promise.all(items.slice(at, at + CALLS_AT_ONCE).map(call));
   }
 }

@@ -3,6 +3,9 @@ import { listOf, textOf } from '../logs/replies.ts';
 import { joinedKeys, presenceKeysOf } from './presence-keys.ts';
 import { SWEEP } from './presence-scripts.ts';
 
+/** How many topics are swept at once: Redis executes what one process has sent without a break. */
+export const SWEPT_AT_ONCE = 10;
+
 /** What sweeping a topic needs of the process. */
 export interface TopicSweepServices {
   readonly link: RedisLink;
@@ -12,7 +15,7 @@ export interface TopicSweepServices {
 }
 
 /**
- * Removes the members of a process that has ended from one topic.
+ * Removes the members of a process that has ended from one topic, some of them at a time.
  *
  * @returns in how many milliseconds the next leave of the topic is due, and -1 if there is none; undefined if a newer
  *   version has written it.
@@ -24,9 +27,13 @@ export async function sweepTopic(
   processId: string,
 ): Promise<number | undefined> {
   const keys = presenceKeysOf(prefix, topic);
-  const [outcome, next] = listOf(await link.run(SWEEP, joinedKeys(keys, processId), [keys.channel]));
-  if (textOf(outcome) !== 'done') return undefined;
-  const dueMs = Number(textOf(next));
-  due(topic, dueMs);
-  return dueMs;
+  for (;;) {
+    const reply = listOf(await link.run(SWEEP, joinedKeys(keys, processId), [keys.channel]));
+    const [outcome, next, , hasMore] = reply;
+    if (textOf(outcome) !== 'done') return undefined;
+    if (hasMore === 1) continue;
+    const dueMs = Number(textOf(next));
+    due(topic, dueMs);
+    return dueMs;
+  }
 }

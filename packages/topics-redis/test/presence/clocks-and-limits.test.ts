@@ -57,6 +57,20 @@ describe('members, clocks and limits', () => {
     expect((await WatchedMembers.of(backplanes[0] as never, 'room')).present).toHaveLength(5);
   });
 
+  it('removes the many members of a process that ends in parts', async () => {
+    const trial = await RedisTrial.start();
+    const [watching, backplane] = [await trial.open(), await trial.open()];
+    const many = { maxMembers: 1000, leaveDelayMs: 0 };
+    const names = Array.from({ length: 1000 }, (_, index) => `member ${index}`);
+    await Promise.all(names.map((member) => backplane.join('room', { member }, many)));
+    const watched = await WatchedMembers.of(watching, 'room');
+    expect(watched.present).toHaveLength(1000);
+    const before = await trial.scriptsRun();
+    await backplane.close();
+    await expect.poll(() => watched.present).toEqual([]);
+    expect((await trial.scriptsRun()) - before).toBeGreaterThanOrEqual(5);
+  });
+
   it('lets members leave although the memory of Redis is full', async () => {
     const trial = await RedisTrial.start();
     const backplane = await trial.open();

@@ -11,7 +11,9 @@ const STEPS = 120;
 class Program {
   node: ProxiedBackplane;
   readonly joined = new Set<string>();
-  readonly #calls: Promise<unknown>[] = [];
+  /** Whether the backplane has a member; undefined if a call has failed in a way that does not say. */
+  readonly #present = new Map<string, boolean | undefined>();
+  readonly #work = new Map<string, Promise<void>>();
 
   constructor(node: ProxiedBackplane) {
     this.node = node;
@@ -20,35 +22,52 @@ class Program {
   /** Joins or leaves a member, at once or after the network is back. */
   toggle(topic: string, member: string): void {
     const key = `${topic} ${member}`;
-    const isJoin = !this.joined.has(key);
-    if (isJoin) this.joined.add(key);
-    else this.joined.delete(key);
-    const call = isJoin
-      ? this.node.backplane.join(topic, { member }, PRESENCE)
-      : this.node.backplane.leave(topic, member, PRESENCE);
-    this.#calls.push(call.catch(() => this.#failed.add(key)));
+    if (!this.joined.delete(key)) this.joined.add(key);
+    this.#start(key);
   }
-
-  readonly #failed = new Set<string>();
 
   /** Repeats what has failed, until it does not. */
   async settle(trial: RedisTrial): Promise<void> {
-    await Promise.all(this.#calls.splice(0));
-    for (let tries = 0; this.#failed.size > 0; tries += 1) {
+    for (let tries = 0; ; tries += 1) {
+      await Promise.all(this.#work.values());
+      const failed = [...this.#present.keys()].filter((key) => !this.#isSettled(key));
+      if (failed.length === 0) return;
       if (tries > 100) throw new Error('calls fail although the network is back');
       await trial.advance(200);
-      for (const key of this.#failed) {
-        const [topic = '', member = ''] = key.split(' ');
-        const { backplane } = this.node;
-        const call = this.joined.has(key)
-          ? backplane.join(topic, { member }, PRESENCE)
-          : backplane.leave(topic, member, PRESENCE);
-        await call.then(
-          () => this.#failed.delete(key),
-          () => {},
-        );
+      for (const key of failed) this.#start(key);
+    }
+  }
+
+  #start(key: string): void {
+    if (this.#work.has(key)) return;
+    const work = this.#settle(key).finally(() => this.#work.delete(key));
+    this.#work.set(key, work);
+  }
+
+  /** Calls until the member is as it should be, or a call fails. */
+  async #settle(key: string): Promise<void> {
+    const [topic = '', member = ''] = key.split(' ');
+    const { backplane } = this.node;
+    while (!this.#isSettled(key)) {
+      const isJoin = this.joined.has(key);
+      try {
+        if (isJoin) await backplane.join(topic, { member }, PRESENCE);
+        else await backplane.leave(topic, member, PRESENCE);
+        this.#present.set(key, isJoin);
+      } catch (error) {
+        const isUnknown = (error as { readonly code?: string }).code === 'ERR_TOPICS_OUTCOME_UNKNOWN';
+        this.#present.set(key, isUnknown ? undefined : this.#wasPresent(key));
+        return;
       }
     }
+  }
+
+  #isSettled(key: string): boolean {
+    return this.#wasPresent(key) === this.joined.has(key);
+  }
+
+  #wasPresent(key: string): boolean | undefined {
+    return this.#present.has(key) ? this.#present.get(key) : false;
   }
 }
 

@@ -91,6 +91,28 @@ describe('members when Redis or a connection is lost', () => {
       .toEqual(['joined bob', 'joined ada', 'left ada']);
   });
 
+  it('keeps a member whose leave was refused', async () => {
+    const trial = await RedisTrial.start();
+    const { backplane, proxy } = await trial.openProxied();
+    const watched = await WatchedMembers.of(await trial.open(), 'room');
+    await backplane.join('room', { member: 'ada' }, PRESENCE);
+    await proxy.refuse();
+    proxy.cut();
+    await expect.poll(() => outcomesOf([backplane.runInfo('no run')])).toEqual(['ERR_TOPICS_UNAVAILABLE']);
+    await expect(backplane.leave('room', 'ada', AT_ONCE)).rejects.toMatchObject({
+      code: 'ERR_TOPICS_UNAVAILABLE',
+    });
+    await proxy.accept();
+    await expect
+      .poll(async () => {
+        await trial.advance(100);
+        return outcomesOf([backplane.join('room', { member: 'bob' }, PRESENCE)]);
+      })
+      .toEqual(['done']);
+    await trial.advance(20_000);
+    expect(watched.notes).toEqual(['joined ada', 'joined bob']);
+  });
+
   it('refuses what a process sends under an id that has ended', async () => {
     const trial = await RedisTrial.start();
     const watched = await WatchedMembers.of(await trial.open(), 'room');

@@ -9,7 +9,7 @@ import type {
   TopicMember,
 } from '@landspout/topics';
 import { openLink } from '../../src/connection/open-link.ts';
-import type { RedisLink } from '../../src/connection/redis-link.ts';
+import type { RedisLink, RedisReply } from '../../src/connection/redis-link.ts';
 import { RedisBackplane, type RedisBackplaneOptions } from '../../src/index.ts';
 import { BackplaneProcess } from './backplane-process.ts';
 import { type FaultProxy, startProxy } from './fault-proxy.ts';
@@ -130,6 +130,33 @@ export class RedisTrial {
   async runField(id: string, name: string): Promise<string | undefined> {
     const value = await this.link.send('x', ['HGET', `landspout:{r:${id}}:meta`, name]);
     return value === null ? undefined : String(value);
+  }
+
+  /**
+   * Copies all keys whose names have a part.
+   *
+   * @returns a function that sets them back, as a failover to a replica does that lacks what was written since.
+   */
+  async copyKeys(part: string): Promise<() => Promise<void>> {
+    const named = async () => (await this.keys()).filter((key) => key.includes(part));
+    const copies = new Map<string, { readonly value: RedisReply; readonly ttlMs: number }>();
+    for (const key of await named()) {
+      const value = await this.link.send('x', ['DUMP', key]);
+      copies.set(key, { value, ttlMs: Number(await this.link.send('x', ['PTTL', key])) });
+    }
+    return async () => {
+      for (const key of await named()) await this.link.send('x', ['DEL', key]);
+      for (const [key, { value, ttlMs }] of copies) {
+        await this.link.send('x', ['RESTORE', key, String(Math.max(ttlMs, 0)), value as Buffer]);
+      }
+    };
+  }
+
+  /** Number of scripts that Redis has run. */
+  async scriptsRun(): Promise<number> {
+    const stats = String(await this.link.send('x', ['INFO', 'commandstats']));
+    const counts = [...stats.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)];
+    return counts.reduce((sum, [, count]) => sum + Number(count), 0);
   }
 
   /** The names of all keys, in their order. */

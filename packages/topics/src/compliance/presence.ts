@@ -170,6 +170,35 @@ function leaving(suite: BackplaneSuite): void {
     assert.deepEqual(follower.changes, [joined('ada'), { left: 'ada' }]);
   });
 
+  suite.checkWithClock('lets a member leave after as many leaves as joins of one process', async (trial) => {
+    const follower = await trial.follow('room', { presence: true });
+    for (const meta of ['first', 'second']) await trial.join('room', 'ada', { meta });
+    await trial.leave('room', 'ada');
+    await trial.cluster.advance(20_000);
+    await trial.join('room', 'marker');
+    await until(() => known(follower).includes('marker'));
+    assert.deepEqual(follower.changes, [{ joined: { member: 'ada', meta: 'first' } }, joined('marker')]);
+    await trial.leave('room', 'ada');
+    await trial.cluster.advance(20_000);
+    await until(() => follower.changes.length === 3);
+    assert.deepEqual(follower.changes.at(-1), { left: 'ada' });
+  });
+
+  suite.checkWithClock('takes joins and leaves of one member in the order of the calls', async (trial) => {
+    const follower = await trial.follow('room', { presence: true });
+    const at = { leaveDelayMs: 0 };
+    await Promise.all([trial.join('room', 'ada', at), trial.leave('room', 'ada', at)]);
+    await Promise.all([
+      trial.join('room', 'bob', at),
+      trial.leave('room', 'bob', at),
+      trial.join('room', 'bob', at),
+    ]);
+    await trial.cluster.advance(20_000);
+    await trial.join('room', 'marker');
+    await until(() => known(follower).includes('marker'));
+    assert.deepEqual(known(follower), ['bob', 'marker']);
+  });
+
   suite.check('does nothing for a leave of a member that has not joined', async (trial) => {
     const follower = await trial.follow('room', { presence: true });
     await trial.leave('room', 'ghost');

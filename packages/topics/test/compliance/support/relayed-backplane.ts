@@ -50,7 +50,7 @@ export class RelayedBackplane implements Backplane {
   readonly #followed = new Set<Followed>();
   readonly #waiting = new Set<Waiting>();
   /** The members of this node, by topic and name. */
-  readonly #members = new Map<string, () => Promise<void>>();
+  readonly #members = new Map<string, (() => Promise<void>)[]>();
   #state: 'open' | 'closed' | 'killed' = 'open';
 
   constructor(store: MemoryBackplane, clock: Clock) {
@@ -103,15 +103,15 @@ export class RelayedBackplane implements Backplane {
     return this.#call(async () => {
       await this.#store.join(topic, member, settings);
       const leave = () => this.#store.leave(topic, member.member, settings);
-      this.#members.set(`${topic}\n${member.member}`, leave);
+      const key = `${topic}\n${member.member}`;
+      this.#members.set(key, [...(this.#members.get(key) ?? []), leave]);
     });
   }
 
   leave(topic: string, member: string, _settings: PresenceSettings): Promise<void> {
     return this.#call(async () => {
       const key = `${topic}\n${member}`;
-      await this.#members.get(key)?.();
-      this.#members.delete(key);
+      await this.#members.get(key)?.pop()?.();
     });
   }
 
@@ -156,7 +156,7 @@ export class RelayedBackplane implements Backplane {
     this.#state = 'closed';
     for (const { reject } of this.#waiting) reject(closedError());
     this.#waiting.clear();
-    for (const leave of this.#members.values()) void leave();
+    for (const leave of [...this.#members.values()].flat()) void leave();
     for (const followed of this.#followed) {
       followed.close();
       followed.follower.ended({ kind: 'end', how: 'closed', cursor: followed.cursor });
@@ -171,7 +171,7 @@ export class RelayedBackplane implements Backplane {
     this.#state = 'killed';
     for (const { close } of this.#followed) close();
     this.#clock.setTimeout(() => {
-      for (const leave of this.#members.values()) void leave();
+      for (const leave of [...this.#members.values()].flat()) void leave();
     }, LEASE_MS);
   }
 
