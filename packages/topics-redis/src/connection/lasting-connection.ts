@@ -2,6 +2,7 @@ import type { Clock, ClockTimer } from '@landspout/ioloop';
 import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { Endpoint } from './endpoint.ts';
 import { Heartbeat } from './heartbeat.ts';
+import type { OutageLog } from './outage-log.ts';
 import { type Heard, ServerConnection } from './server-connection.ts';
 
 /** What applies to each connection. */
@@ -10,7 +11,10 @@ export interface ConnectionRules {
   readonly pingIntervalMs: number;
   readonly pingTimeoutMs: number;
   readonly clock: Clock;
+  /** For warnings that may repeat. */
   readonly log: RateLimitedLog;
+  /** For losses of connections. */
+  readonly outages: OutageLog;
 }
 
 export interface LastingConnectionOptions {
@@ -89,19 +93,22 @@ export class LastingConnection {
 
   /** Ends the connection, and any attempt to make one. Resolves when there is none. */
   async close(cause: Error): Promise<void> {
-    this.#closing.abort();
-    this.#pause?.cancel();
-    this.#current = undefined;
+    this.#stop();
     for (const connection of this.#connections) connection.end(cause);
     await this.#attempt;
   }
 
   /** Ends the connection when the commands that wait have their replies, and does not make one anew. */
   retire(cause: Error): void {
+    this.#stop();
+    for (const connection of this.#connections) connection.retire(cause);
+  }
+
+  #stop(): void {
     this.#closing.abort();
     this.#pause?.cancel();
     this.#current = undefined;
-    for (const connection of this.#connections) connection.retire(cause);
+    this.#options.rules.outages.forget(this);
   }
 
   async #connect(): Promise<ServerConnection> {
@@ -132,21 +139,18 @@ export class LastingConnection {
     if (this.isClosed) return;
     this.#current = connection;
     this.#attempts = 0;
-    if (this.#failure !== undefined) {
-      const { address } = connection;
-      this.#options.rules.log.info('connected', { address }, 'Redis is connected again');
-    }
     this.#failure = undefined;
+    this.#options.rules.outages.restored(this, connection.address);
     restored?.();
     if (connection.ended !== undefined) this.#lose(connection.ended);
   }
 
   #lose(cause: Error): void {
-    const address = this.#current?.address;
+    const address = this.#current?.address ?? '';
     this.#current = undefined;
     this.#failure = cause;
     if (this.isClosed) return;
-    this.#options.rules.log.warn('lost', { address, error: cause }, 'the connection to Redis is lost');
+    this.#options.rules.outages.lost(this, address, cause);
     this.#options.lost?.();
     this.#retryLater();
   }
@@ -165,7 +169,7 @@ export class LastingConnection {
       (error: Error) => {
         if (this.isClosed) return;
         this.#failure = error;
-        this.#options.rules.log.warn('reconnect', { error }, 'Redis cannot be reached');
+        this.#options.rules.outages.failed(this, error);
         this.#options.failed?.();
         this.#retryLater();
       },

@@ -4,6 +4,7 @@ import { acceptLogger, RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { RedisClusterOptions, RedisSentinelOptions } from '@redis/client';
 import { RedisUsageError, redisChecks } from '../errors.ts';
 import type { ConnectionRules } from './lasting-connection.ts';
+import { OutageLog } from './outage-log.ts';
 import type { ServerOptions } from './server-options.ts';
 import type { WaitingLimits } from './two-connection-link.ts';
 
@@ -109,10 +110,7 @@ export interface LinkRules {
 export function requireLinkOptions(operation: string, options: RedisLinkOptions): LinkRules {
   const { logger, clock = systemClock } = options;
   redisChecks.withMethods(operation, 'a clock', clock, 'now', 'wallTime', 'setTimeout');
-  const log = new RateLimitedLog({
-    logger: logger === undefined ? consoleLogger : acceptLogger(logger),
-    clock,
-  });
+  const target = { logger: logger === undefined ? consoleLogger : acceptLogger(logger), clock };
   const duration = (name: 'connectTimeoutMs' | 'pingIntervalMs' | 'pingTimeoutMs', fallback: number) =>
     redisChecks.durationMs(operation, name, options[name] ?? fallback, 1);
   const whole = (name: 'maxWaitingCalls' | 'maxWaitingBytes', fallback: number) =>
@@ -124,7 +122,8 @@ export function requireLinkOptions(operation: string, options: RedisLinkOptions)
       pingIntervalMs: duration('pingIntervalMs', DEFAULT_PING_MS),
       pingTimeoutMs: duration('pingTimeoutMs', DEFAULT_PING_MS),
       clock,
-      log,
+      log: new RateLimitedLog(target),
+      outages: new OutageLog(target),
     },
     limits: {
       maxWaitingCalls: whole('maxWaitingCalls', DEFAULT_MAX_WAITING_CALLS),

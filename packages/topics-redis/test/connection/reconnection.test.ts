@@ -5,6 +5,7 @@ import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import { FixedEndpoint } from '../../src/connection/endpoint.ts';
 import { LastingConnection } from '../../src/connection/lasting-connection.ts';
+import { OutageLog } from '../../src/connection/outage-log.ts';
 import { startProxy } from '../support/fault-proxy.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { atTheEnd, until } from '../support/scratch.ts';
@@ -28,11 +29,12 @@ describe('LastingConnection', () => {
     const redis = await startRedis();
     const proxy = await startProxy(redis);
     const clock = new RecordingClock();
-    const log = new RateLimitedLog({ clock: new VirtualClock(), logger: SILENT });
+    const target = { clock: new VirtualClock(), logger: SILENT };
+    const [log, outages] = [new RateLimitedLog(target), new OutageLog(target)];
     const times = { connectTimeoutMs: OTHER_MS, pingIntervalMs: OTHER_MS, pingTimeoutMs: OTHER_MS };
     const connection = new LastingConnection({
       endpoint: new FixedEndpoint({ url: proxy.url }),
-      rules: { ...times, clock, log },
+      rules: { ...times, clock, log, outages },
     });
     atTheEnd(() => connection.close(new Error('done')));
     await connection.open();
