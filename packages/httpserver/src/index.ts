@@ -23,7 +23,7 @@ export type { ServerRequest } from './server-request.ts';
 
 // Processes, and stopping.
 
-export { gatherStats, type StartOptions } from './server-processes.ts';
+export { gatherStats, START_OPTIONS, type StartOptions } from './server-processes.ts';
 export type { SignalStop, StopOnSignalsOptions } from './stopping/stop-on-signals.ts';
 export type { StopOptions, StopResult } from './stopping/stop-options.ts';
 

@@ -29,7 +29,8 @@ export interface StartOptions extends Omit<ForkProcessesOptions, 'listen'>, Proc
 }
 
 const { listen: _listen, ...SUPERVISION_OPTIONS } = FORK_OPTIONS;
-const START_OPTIONS: OptionNames<StartOptions> = {
+/** The option names of `HTTPServer.start`, for code that accepts additional options. */
+export const START_OPTIONS: OptionNames<StartOptions> = Object.freeze({
   ...SUPERVISION_OPTIONS,
   processes: true,
   stop: true,
@@ -38,7 +39,7 @@ const START_OPTIONS: OptionNames<StartOptions> = {
   port: true,
   host: true,
   backlog: true,
-};
+});
 
 /** The methods of a server that its processes use. */
 export interface StartedServer {

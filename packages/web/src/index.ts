@@ -9,11 +9,8 @@
 
 // The application.
 
-export {
-  Application,
-  type ApplicationListenOptions,
-  type RouteDescription,
-} from './application/application.ts';
+export { Application, type RouteDescription } from './application/application.ts';
+export type { ApplicationListenOptions, ApplicationStartOptions } from './application/application-server.ts';
 export {
   type ApplicationSettings,
   accessLog,

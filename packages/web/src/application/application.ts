@@ -10,18 +10,11 @@ import {
   type RefusalPage,
   type RequestRefusal,
 } from '@landspout/http1';
-import {
-  HTTP_SERVER_OPTIONS,
-  HTTPServer,
-  type HTTPServerOptions,
-  listenCallbackProblem,
-  nodeNameProblem,
-} from '@landspout/httpserver';
+import type { HTTPServer } from '@landspout/httpserver';
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
-import { type OptionNames, pickOptions, shownText, shownValue } from '@landspout/ioloop/errors';
+import { type OptionNames, shownText, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { acceptLogger, callReporting, RateLimitedLog } from '@landspout/ioloop/reactor';
-import { LISTEN_OPTIONS, listenOptionsProblem } from '@landspout/iostream/transports';
 import type { CookieSettings } from '../cookies/cookies.ts';
 import { WebUsageError, webChecks } from '../errors.ts';
 import type {
@@ -55,6 +48,12 @@ import { type RoutedRequest, Router } from '../routing/router.ts';
 import { type RouteMatch, Rule, type RulePlace } from '../routing/rule.ts';
 import { StaticFileHandler } from '../static/static-file-handler.ts';
 import { requireNoStaticSettings, staticRoutes } from '../static/static-routes.ts';
+import {
+  type ApplicationListenOptions,
+  type ApplicationStartOptions,
+  listenFor,
+  startFor,
+} from './application-server.ts';
 import { RequestTask } from './request-task.ts';
 import {
   type ApplicationSettings,
@@ -68,14 +67,6 @@ import {
   type TemplateSettings,
   templateSettingsOf,
 } from './settings.ts';
-
-/** Where to listen, and the options of the server. */
-export type ApplicationListenOptions = HTTPServerOptions & Parameters<HTTPServer['listen']>[0];
-
-const APPLICATION_LISTEN_OPTIONS: OptionNames<ApplicationListenOptions> = {
-  ...HTTP_SERVER_OPTIONS,
-  ...LISTEN_OPTIONS,
-};
 
 const STATIC_URL_OPTIONS: OptionNames<StaticUrlOptions> = { absolute: true, includeVersion: true };
 
@@ -233,15 +224,31 @@ export class Application<Settings extends object = ApplicationSettings, const Li
    * @throws SystemError such as `EADDRINUSE`; WebUsageError `ERR_WEB_USAGE` if an option is unknown; the errors of
    *   {@link HTTPServer} and its `listen` if an option is invalid.
    */
-  async listen(options: ApplicationListenOptions = {}, ...others: readonly never[]): Promise<HTTPServer> {
-    const problem =
-      listenCallbackProblem(others) ??
-      nodeNameProblem(options) ??
-      listenOptionsProblem(options, APPLICATION_LISTEN_OPTIONS);
-    if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `listen: ${problem}`);
-    const server = new HTTPServer(this, pickOptions(options, HTTP_SERVER_OPTIONS));
-    await server.listen(pickOptions(options, LISTEN_OPTIONS));
-    return server;
+  listen(options: ApplicationListenOptions = {}, ...others: readonly never[]): Promise<HTTPServer> {
+    return listenFor(this, options, others);
+  }
+
+  /**
+   * Creates a server for this application, and serves in several processes that share one port. **Each process runs the
+   * whole program from its first line**: code before this call runs in the parent and in every child, and code after it
+   * runs only in the children. In the parent the promise never resolves.
+   *
+   * The parent restarts children that terminate, replaces all of them one by one on SIGHUP, and stops all on SIGTERM and
+   * SIGINT; see {@link HTTPServer.start}. With `processes: 1` there is no parent: this process itself listens, and stops
+   * on these signals.
+   *
+   * @param options - those of {@link HTTPServer} and of its `start`. Of the options of `listen`, only `port`, `host` and
+   *   `backlog`.
+   * @returns in each child, its server, when it listens. `server.stopping` aborts when the child begins to stop;
+   *   `await server.stopOnSignals().stopped` waits until it has stopped, for example to close a backplane afterwards.
+   *   `taskId()` of `@landspout/ioloop/processes` is the number of the child.
+   * @throws WebUsageError `ERR_WEB_USAGE` if an option is unknown; the errors of {@link HTTPServer} and its `start`.
+   *
+   * @example
+   * const server = await app.start({ processes: 'cpus', port: 8888 });
+   */
+  start(options: ApplicationStartOptions): Promise<HTTPServer> {
+    return startFor(this, options);
   }
 
   /**
