@@ -95,6 +95,32 @@ export const SCENARIOS = {
     assert.equal((await fetch(`${url}/live?topic=other`)).status, 404);
   },
 
+  async 'chat-processes'({ start }) {
+    const program = await start('chat-processes', '0', '2');
+    await program.prints(/(process \d+ is listening[^]*){2}/);
+    const { url } = program;
+    const { headers, token } = await formOf(url);
+    const live = `${url}/live?topic=room`;
+    const change = { method: 'POST', headers: { ...headers, 'X-XSRFToken': token } };
+    const json = { ...change.headers, 'Content-Type': 'application/json' };
+    const { cursor } = JSON.parse(await body(live, { ...change, headers: json, body: '{"data":"hello"}' }));
+    // From any of the processes.
+    for (let i = 0; i < 4; i += 1) {
+      assert.equal(
+        await body(`${live}&last=1`, { headers: { Connection: 'close' } }),
+        `{"records":[{"cursor":"${cursor}","data":"hello"}],"cursor":"${cursor}"}`,
+      );
+    }
+    const { id } = JSON.parse(await body(`${url}/count`, change));
+    const run = `${url}/live?run=${id}`;
+    const first = JSON.parse(await body(run));
+    const { records } =
+      first.records.length > 0 ? first : JSON.parse(await body(`${run}&after=${first.cursor}`));
+    assert.match(records[0].data, /^1 \(process \d+\)$/);
+    program.terminate();
+    assert.equal(await program.ended, 0);
+  },
+
   async 'ai-stream'({ start }) {
     const { url } = await start('ai-stream');
     const { headers, token } = await formOf(url);

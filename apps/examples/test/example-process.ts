@@ -41,9 +41,14 @@ export class ExampleProcess implements AsyncDisposable {
 
   /** Resolves to the URL that the program prints. */
   async url(): Promise<string> {
+    return await this.printed(/http:\/\/[\d.]+:\d+/);
+  }
+
+  /** Waits until the output matches. @returns what matches. */
+  async printed(pattern: RegExp): Promise<string> {
     for (;;) {
-      const [url] = /http:\/\/[\d.]+:\d+/.exec(this.output) ?? [];
-      if (url !== undefined) return url;
+      const [match] = pattern.exec(this.output) ?? [];
+      if (match !== undefined) return match;
       const pieces = [this.#child.stdout, this.#child.stderr].map((stream) =>
         once(stream as NodeJS.ReadableStream, 'data'),
       );

@@ -2,6 +2,9 @@ import { shownValue } from '@landspout/ioloop/errors';
 
 const TOPICS_REMEDY = 'define it as a field: topics = new Topics()';
 
+/** The value of the field may be a variable that the program sets after `listen`. */
+const MADE_LATE = 'or its value is undefined: it was made after the server had begun to listen';
+
 /** A handler class, as far as it is checked. */
 interface SomeClass {
   readonly prototype: object;
@@ -23,7 +26,7 @@ export function topicHandlerProblem(handler: object): string | undefined {
   const { authorize, topics } = handler as { readonly authorize?: unknown; readonly topics?: unknown };
   const shown = shownValue(handler.constructor);
   if (typeof authorize !== 'function') return authorizeProblem(shown);
-  if (topics === undefined) return topicsProblem(shown);
+  if (topics === undefined) return `${topicsProblem(shown)}, ${MADE_LATE}`;
   const { topic } = (topics ?? {}) as { readonly topic?: unknown };
   if (typeof topic === 'function') return undefined;
   return `topics of ${shown}: a Topics object was expected, got ${shownValue(topics)}; ${TOPICS_REMEDY}`;

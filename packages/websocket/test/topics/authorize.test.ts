@@ -5,7 +5,7 @@ import { Application, type HandlerClass } from '@landspout/web';
 import { describe, expect, it } from 'vitest';
 import { type TopicAuthorization, TopicHandler } from '../../src/topics/index.ts';
 import { type Gate, gate } from '../fixtures/gate.ts';
-import { until } from '../fixtures/running-application.ts';
+import { RecordingLogger, until } from '../fixtures/running-application.ts';
 import { withDoor } from '../fixtures/topic-client.ts';
 
 const REFUSED = { op: 'err', code: 'ERR_TOPICS_REFUSED', message: expect.any(String) };
@@ -239,6 +239,27 @@ describe('TopicHandler, the class', () => {
       expect(() => new Application([['/live', handler]])).toThrow(message);
       expect(() => new handler({} as never)).toThrow(message);
     }
+  });
+
+  it('is refused for a request if the value of its topics is undefined', async () => {
+    let late: Topics | undefined;
+    class Late extends TopicHandler {
+      override readonly topics = late as Topics;
+      override authorize() {
+        return true;
+      }
+    }
+    const logger = new RecordingLogger();
+    const server = await new Application([['/live', Late]], { logger }).listen({ host: '127.0.0.1' });
+    const { status } = await fetch(`${server.url}/live?topic=room`);
+    await server.closeAll();
+    late = topics;
+    expect(status).toBe(500);
+    expect(logger.problems.map(({ error }) => String(error))).toEqual([
+      expect.stringMatching(
+        /Late.* has no topics; define it as a field: .*, or its value is undefined: it was made after/,
+      ),
+    ]);
   });
 
   it('may define both as fields or getters', () => {
