@@ -54,6 +54,8 @@ interface RareState {
   waiting: WaitingRecords | undefined;
   /** A gap that is to be delivered before what waits. */
   gap: TopicGap | undefined;
+  /** Where the last gap of the history has ended: the feed, if it is behind, will report the same one. */
+  readGap: string | undefined;
   end: TopicEnd | undefined;
   onClose: (() => void) | undefined;
 }
@@ -141,6 +143,7 @@ export class Delivery implements Attachment {
     if (this.#is(MERGING)) {
       if (this.#feed.compare(record.cursor, this.#cursor) <= 0) return;
       this.#flags &= ~MERGING;
+      if (rare !== undefined) rare.readGap = undefined;
     }
     if (this.#is(PAUSED | FLUSHING) || this.#hasWaiting()) this.#wait(record);
     else this.#deliver(record);
@@ -149,7 +152,10 @@ export class Delivery implements Attachment {
   gap(gap: TopicGap): void {
     const rare = this.#occasional();
     if (rare.end !== undefined) return;
+    // The history has told of it, and gone on from it.
+    if (rare.readGap === gap.cursor && (rare.history !== undefined || this.#is(MERGING))) return;
     this.#flags &= ~MERGING;
+    rare.readGap = undefined;
     rare.waiting ??= new WaitingRecords(this.rules);
     rare.waiting.addGap(gap);
     // What the history has lost since that position is another gap.
@@ -222,6 +228,7 @@ export class Delivery implements Attachment {
       history: undefined,
       waiting: undefined,
       gap: undefined,
+      readGap: undefined,
       end: undefined,
       onClose: undefined,
     };
@@ -292,7 +299,7 @@ export class Delivery implements Attachment {
       this.#cursor = rare.end.cursor;
       this.#send(rare.end);
       this.close();
-    } else if (rare.onClose === undefined) this.#rare = undefined;
+    } else if (rare.onClose === undefined && rare.readGap === undefined) this.#rare = undefined;
     return false;
   }
 
@@ -318,6 +325,7 @@ export class Delivery implements Attachment {
     }
     // Records of the feed up to the end of the page, if the feed is not there yet, have been delivered.
     if (this.#feed.cursor !== page.cursor) this.#flags |= MERGING;
+    else rare.readGap = undefined;
     // Nothing waits now, and the seam has the limits of what may wait.
     for (const record of history.seam) {
       if (this.#feed.compare(record.cursor, page.cursor) > 0) this.#wait(record);
@@ -351,6 +359,7 @@ export class Delivery implements Attachment {
     if (rare === undefined || rare.history !== history) return;
     history.arrived(page);
     if (page.gap === undefined) return;
+    rare.readGap = page.gap.cursor;
     const isSlow = history.isSlow && page.gap.reason === 'trimmed';
     rare.gap = isSlow ? { ...page.gap, reason: 'slow' } : page.gap;
     if (isSlow) this.#feed.dropped(1);

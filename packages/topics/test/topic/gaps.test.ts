@@ -83,3 +83,66 @@ describe('a gap of the backplane', () => {
     expect(room.resume()).toEqual([1, 2, 'gap reset', 3]);
   });
 });
+
+describe('a gap that the history has reported before the backplane does', () => {
+  /** A store that a follower learns about later: what it is notified of is held until {@link notify}. */
+  async function lateScene() {
+    const store = new MemoryBackplane();
+    const held: ((follower: LogFollower) => void)[] = [];
+    let isHeld = false;
+    let follower: LogFollower | undefined;
+    const pass = (call: (given: LogFollower) => void): void => {
+      if (isHeld) held.push(call);
+      else if (follower !== undefined) call(follower);
+    };
+    const backplane = withFaults(store, {
+      follow: (log, given, how) => {
+        follower = given;
+        const record: LogFollower['record'] = (each) => pass((to) => to.record(each));
+        return store.follow(log, { record, gap() {}, ended() {} }, how);
+      },
+    });
+    const topics = new Topics({ backplane });
+    const room = topics.topic<number>('room');
+    await room.publish(0);
+    const sink = new RecordingSink();
+    const live = await room.attach(sink, {});
+    live.resume();
+    isHeld = true;
+    return {
+      store,
+      topics,
+      room,
+      sink,
+      held,
+      notify: () => held.splice(0).map((call) => call(follower as LogFollower)),
+    };
+  }
+
+  it('is not repeated, nor are the records after it', async () => {
+    const { store, topics, room, sink, held, notify } = await lateScene();
+    const start = (await room.history()).cursor;
+    // The log is lost, and the backplane has not noticed it yet when a subscriber comes back with an old cursor.
+    held.push((to) => to.gap({ kind: 'gap', reason: 'reset', cursor: start }));
+    await room.publish(1);
+    await room.publish(2);
+    const returned = new RecordingSink();
+    const read = store.read.bind(store);
+    store.read = (log, from, size) => {
+      const page = read(log, from, size);
+      if (!('after' in from) || from.after !== 'old.7') return page;
+      const rest = read(log, { after: start }, size);
+      return { ...rest, gap: { kind: 'gap', reason: 'reset', cursor: start } };
+    };
+    const attachment = await room.attach(returned, { after: 'old.7' });
+    attachment.resume();
+    expect(returned.shown).toEqual(['gap reset', 1, 2]);
+    notify();
+    await room.publish(3);
+    notify();
+    expect(returned.shown).toEqual(['gap reset', 1, 2, 3]);
+    expect(sink.shown).toEqual(['gap reset', 1, 2, 3]);
+    await topics.close();
+    await store.close();
+  });
+});
