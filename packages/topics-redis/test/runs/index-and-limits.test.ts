@@ -1,7 +1,9 @@
-import type { RunClaim } from '@landspout/topics';
+import { once } from 'node:events';
+import { type RunClaim, Runs } from '@landspout/topics';
 import { describe, expect, it } from 'vitest';
 import type { RedisBackplane } from '../../src/index.ts';
 import { claim, RedisTrial, RUN, recordsOf, runLog } from '../support/redis-trial.ts';
+import { SILENT } from '../support/test-link.ts';
 
 const LEASE_LOST = { name: 'RunError', code: 'ERR_RUN_LEASE_LOST' };
 const NOT_FOUND = { name: 'RunError', code: 'ERR_RUN_NOT_FOUND' };
@@ -183,6 +185,31 @@ describe('runs of a Redis that has lost its memory', () => {
     await expect(backplane.writeRun('run', token, '2')).rejects.toMatchObject(LEASE_LOST);
     await expect(backplane.renewRun('run', token)).rejects.toMatchObject(LEASE_LOST);
     await expect(backplane.endRun('run', token, { how: 'finished' })).rejects.toMatchObject(LEASE_LOST);
+  });
+
+  it('aborts their producers, and lets nothing wait for their end', async () => {
+    const trial = await RedisTrial.start();
+    const runs = new Runs({ backplane: await trial.open(), clock: trial.clock, logger: SILENT });
+    const readers = new Runs({ backplane: await trial.open(), clock: trial.clock, logger: SILENT });
+    let reason: unknown;
+    const handle = await runs.start('run', { owner: 'ada' }, async ({ signal }) => {
+      await once(signal, 'abort');
+      reason = signal.reason;
+    });
+    const subscription = await readers.read('run');
+    await trial.redis.restart();
+    await expect
+      .poll(async () => {
+        await trial.advance(500);
+        return reason;
+      })
+      .toMatchObject(LEASE_LOST);
+    expect((await handle.ended).how).toBe('interrupted');
+    const events = [];
+    for await (const event of subscription) events.push(event);
+    expect(events).toEqual([expect.objectContaining({ kind: 'end', how: 'interrupted' })]);
+    await expect(readers.read('run')).rejects.toMatchObject(NOT_FOUND);
+    for (const each of [runs, readers]) await each.close();
   });
 
   it('refuses a producer from before when the id is claimed again', async () => {
