@@ -76,7 +76,7 @@ export class RedisRuns {
    * gets the run.
    */
   claimRun(run: NewRun): Promise<ClaimOutcome> {
-    return this.#callIds.call(`claim ${run.id}`, async (callId) => {
+    return this.#callIds.call(`claim ${JSON.stringify([run.id, run.owner])}`, async (callId) => {
       const epoch = newEpoch();
       const known = await this.#claim(run, callId, epoch, 'look');
       if (known !== undefined) return known;

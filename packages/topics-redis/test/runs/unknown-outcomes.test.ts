@@ -40,6 +40,16 @@ describe('a claim whose reply is lost', () => {
     expect(await recordsOf(other, 'run')).toEqual([1]);
   });
 
+  it('gives the run to its owner although another one has asked for it meanwhile', async () => {
+    const trial = await RedisTrial.start();
+    const node = await trial.openProxied();
+    await loseClaim(trial, node, () => claim(node.backplane, 'run'));
+    const request = { id: 'run', owner: 'ada', input: undefined, settings: RUN };
+    expect((await node.backplane.claimRun({ ...request, owner: 'bob' })).token).toBeUndefined();
+    const { token } = await node.backplane.claimRun(request);
+    await node.backplane.writeRun('run', token as number, '1');
+  });
+
   it('gives the run to one of several repetitions at once', async () => {
     const trial = await RedisTrial.start();
     const node = await trial.openProxied();
