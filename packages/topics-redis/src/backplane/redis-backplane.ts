@@ -172,7 +172,10 @@ export class RedisBackplane implements Backplane {
     return { topics: followedTopics, runs: followedRuns, records: 0, historyBytes: 0, members };
   }
 
-  /** Ends what is followed with `closed`, lets the members of this process leave, and ends the connections. */
+  /**
+   * Ends what is followed with `closed`, lets the members of this process leave, and ends the connections. If Redis does not
+   * reply within 5 s, other processes remove the members.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -19,6 +19,8 @@ const RENEWALS_PER_LEASE = 3;
 /** Topics that each renewal of the lease verifies; more if there are so many that it would take longer than a minute. */
 const VERIFIED_PER_ROUND = 500;
 const VERIFIED_WITHIN_MS = 60_000;
+/** How long {@link RedisPresence.close} waits for Redis: others remove what is left of an ended process. */
+const CLOSE_WAIT_MS = 5000;
 /** Topics that are called about at once. */
 const CALLS_AT_ONCE = 100;
 
@@ -64,6 +66,8 @@ export class RedisPresence {
   #hasFailed = false;
   #round: ClockTimer | undefined;
   #isClosed = false;
+  /** Whether {@link close} does not wait any more. */
+  #hasLeft = false;
 
   /** Starts to look for processes that have ended. */
   constructor(services: PresenceServices) {
@@ -132,7 +136,10 @@ export class RedisPresence {
     };
   }
 
-  /** Lets the members of this process leave. Failures are reported; the lease expires in any case. */
+  /**
+   * Lets the members of this process leave, within 5 s. Failures are reported: other processes remove what is left, at the
+   * latest when the lease has expired.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -141,16 +148,38 @@ export class RedisPresence {
     this.#leaves.close();
     const topics = [...this.#topics.values()];
     this.#topics.clear();
-    try {
-      await inGroups(topics, SWEPT_AT_ONCE, (members) => members.leaveAll());
-      await this.#lease.end();
-    } catch (error) {
-      this.#report(error);
-    }
+    const leaving = this.#leaveAll(topics).catch((error) => this.#reportLeaving(error));
+    await this.#withinCloseWait(leaving);
   }
 
   [INSPECT](): object {
     return inspection(this, ['members'], () => ({ topics: this.#topics.size, process: this.#lease.id }));
+  }
+
+  async #leaveAll(topics: readonly TopicMembers[]): Promise<void> {
+    // First, so that other processes go on if this one does not come to the end.
+    await this.#lease.end();
+    await inGroups(topics, SWEPT_AT_ONCE, (members) => members.leaveAll());
+  }
+
+  #withinCloseWait(leaving: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#services.clock.setTimeout(() => {
+        this.#reportLeaving(new Error(`Redis has not replied within ${CLOSE_WAIT_MS} ms`));
+        this.#hasLeft = true;
+        resolve();
+      }, CLOSE_WAIT_MS);
+      void leaving.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  #reportLeaving(error: unknown): void {
+    if (this.#hasLeft) return;
+    const message = 'not all members of this process could leave; other processes remove them';
+    this.#services.quietLog.warn('presence', { error }, message);
   }
 
   /** One timer for the lease, for those of other processes, and for verifying. */

@@ -191,4 +191,22 @@ describe('members when Redis or a connection is lost', () => {
       })
       .toEqual(['all bob']);
   });
+
+  it('closes although Redis does not reply, and leaves its members to other processes', async () => {
+    const trial = await RedisTrial.start();
+    const { backplane, proxy } = await trial.openProxied();
+    const watched = await WatchedMembers.of(await trial.open(), 'room');
+    await backplane.join('room', { member: 'ada' }, AT_ONCE);
+    proxy.halt('toServer');
+    let isClosed = false;
+    const closing = backplane.close().then(() => {
+      isClosed = true;
+    });
+    await trial.clock.advance(4_900);
+    expect(isClosed).toBe(false);
+    await trial.clock.advance(200);
+    await closing;
+    await trial.advance(30_000);
+    expect(watched.notes).toEqual(['joined ada', 'left ada']);
+  });
 });
