@@ -188,7 +188,7 @@ export const ROOMS = {
     knownCycles: [],
   },
   'topics-redis': {
-    order: ['.', 'connection', 'logs', 'presence', 'runs', 'backplane'],
+    order: ['.', 'connection', 'connection/sentinel', 'logs', 'presence', 'runs', 'backplane'],
     knownCycles: [],
   },
   landspout: { order: ['.', 'cli'], knownCycles: [] },

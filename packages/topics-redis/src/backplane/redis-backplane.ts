@@ -22,7 +22,6 @@ import type {
   TopicMember,
   TopicSettings,
 } from '@landspout/topics';
-import { openLink } from '../connection/open-link.ts';
 import type { RedisLink } from '../connection/redis-link.ts';
 import { REDIS_LINK_OPTIONS, type RedisLinkOptions } from '../connection/redis-options.ts';
 import { compareCursors } from '../cursor.ts';
@@ -30,6 +29,7 @@ import { RedisBackplaneError } from '../errors.ts';
 import { RedisLogs } from '../logs/redis-logs.ts';
 import { RedisPresence } from '../presence/redis-presence.ts';
 import { RedisRuns } from '../runs/redis-runs.ts';
+import { openLink } from './open-link.ts';
 import { type BackplaneRules, type RedisBackplaneOptions, requireBackplaneOptions } from './redis-options.ts';
 import { checkServer } from './server-info.ts';
 

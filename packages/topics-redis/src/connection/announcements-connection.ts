@@ -40,6 +40,11 @@ export class AnnouncementsConnection {
     this.#connection.renew(cause);
   }
 
+  /** Connects anew if another server is the one that is looked for. */
+  recheck(): void {
+    this.#connection.recheck();
+  }
+
   /** A channel has one receiver: a second call replaces it. */
   async subscribe(channel: string, heard: (message: Buffer) => void): Promise<void> {
     const connection = this.#connection.current;

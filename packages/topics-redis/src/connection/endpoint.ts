@@ -7,6 +7,10 @@ export interface Endpoint {
   resolve(signal: AbortSignal): Promise<ServerOptions>;
   /** Checks that the server is the one that was looked for. @throws Error if it is not. */
   check?(connection: ServerConnection): Promise<void>;
+  /** Whether the server with this address is still the one that is looked for. Default: it is. */
+  isCurrent?(address: string): boolean;
+  /** Ends what it does in the background. */
+  close?(cause: Error): Promise<void>;
 }
 
 /** One server that the program has named. */

@@ -91,6 +91,12 @@ export class LastingConnection {
     connection.retire(cause);
   }
 
+  /** Makes a connection anew if the one that there is goes to a server that is not looked for any more. */
+  recheck(): void {
+    const connection = this.#current;
+    if (connection !== undefined && this.#isOutdated(connection)) this.renew(outdated(connection));
+  }
+
   /** Ends the connection, and any attempt to make one. Resolves when there is none. */
   async close(cause: Error): Promise<void> {
     this.#stop();
@@ -128,11 +134,16 @@ export class LastingConnection {
       await endpoint.check?.(connection);
       await prepare?.(connection);
       signal.throwIfAborted();
+      if (this.#isOutdated(connection)) throw outdated(connection);
       return connection;
     } catch (error) {
       connection.end(error as Error);
       throw connection.ended ?? error;
     }
+  }
+
+  #isOutdated({ address }: ServerConnection): boolean {
+    return this.#options.endpoint.isCurrent?.(address) === false;
   }
 
   #accept(connection: ServerConnection, restored?: () => void): void {
@@ -175,6 +186,10 @@ export class LastingConnection {
       },
     );
   }
+}
+
+function outdated({ address }: ServerConnection): Error {
+  return new Error(`the server at ${address} is not the primary any more`);
 }
 
 function ignore(): void {}

@@ -10,11 +10,14 @@ const RENEWAL_PAUSE_MS = 2000;
 
 /** The connection for commands to one server, or to the primary behind sentinels. */
 export class SingleConnection implements CommandConnections {
+  readonly #endpoint: Endpoint;
   readonly #connection: LastingConnection;
   readonly #rules: ConnectionRules;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
+  /** @param endpoint - is closed with it. */
   constructor(endpoint: Endpoint, rules: ConnectionRules) {
+    this.#endpoint = endpoint;
     this.#rules = rules;
     this.#connection = new LastingConnection({ endpoint, rules });
   }
@@ -38,7 +41,12 @@ export class SingleConnection implements CommandConnections {
     this.#connection.renew(new Error('the server is a replica'));
   }
 
-  close(cause: Error): Promise<void> {
-    return this.#connection.close(cause);
+  /** Connects anew if another server is the one that is looked for. */
+  recheck(): void {
+    this.#connection.recheck();
+  }
+
+  async close(cause: Error): Promise<void> {
+    await Promise.all([this.#connection.close(cause), this.#endpoint.close?.(cause)]);
   }
 }

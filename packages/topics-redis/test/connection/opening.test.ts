@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
-import { openLink } from '../../src/connection/open-link.ts';
+import { openLink } from '../../src/backplane/open-link.ts';
 import type { RedisLinkOptions } from '../../src/connection/redis-options.ts';
 import { startProxy } from '../support/fault-proxy.ts';
 import { startRedis } from '../support/redis-server.ts';

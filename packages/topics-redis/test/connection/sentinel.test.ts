@@ -1,10 +1,40 @@
 import { describe, expect, it } from 'vitest';
-import { startSentinels } from '../support/redis-sentinels.ts';
+import { type FaultProxy, startProxy } from '../support/fault-proxy.ts';
+import { type RedisSentinels, startSentinels } from '../support/redis-sentinels.ts';
 import { freePort, until } from '../support/scratch.ts';
 import { APPEND, eventsOf, listOf, messagesOf, openTestLink, outcomesOf } from '../support/test-link.ts';
 
 const KEY = '{a}:list';
 const append = (text: string) => [APPEND, [KEY], [text]] as const;
+
+/**
+ * Makes the replica the primary, as an operator does, while the old primary refuses to become a replica: as long as that
+ * takes, it accepts writes that are lost.
+ */
+async function failOverWithoutDemotion({ name, primary, sentinels }: RedisSentinels): Promise<void> {
+  const before = await primary();
+  await before.command('ACL', 'SETUSER', 'default', '-slaveof', '-replicaof');
+  await until('a failover begins', async () => {
+    return (await sentinels[0]?.command('SENTINEL', 'FAILOVER', name)) === 'OK';
+  });
+  await until('there is a new primary', async () => (await primary()) !== before);
+}
+
+/** Sentinels that are reached through proxies, one for each. */
+async function startProxiedSentinels() {
+  const trial = await startSentinels();
+  const proxies = new Map<string, FaultProxy>();
+  for (const { port } of trial.sentinels) proxies.set(`127.0.0.1:${port}`, await startProxy({ port }));
+  const sentinel = {
+    name: trial.name,
+    sentinelRootNodes: [...trial.rootNodes],
+    nodeAddressMap: (address: string) => {
+      const proxy = proxies.get(address);
+      return proxy === undefined ? undefined : { host: '127.0.0.1', port: proxy.port };
+    },
+  };
+  return { trial, sentinel, proxies: [...proxies.values()] };
+}
 
 describe('a link to the primary behind sentinels', () => {
   it('follows the primary through a failover', async () => {
@@ -21,6 +51,46 @@ describe('a link to the primary behind sentinels', () => {
     await expect.poll(() => events).toEqual(['lost', 'restored']);
     await after.command('PUBLISH', '{a}', 'x');
     await expect.poll(() => heard).toEqual(['x']);
+  });
+
+  it('leaves the old primary while that one still accepts writes', async () => {
+    const trial = await startSentinels();
+    const { name, rootNodes, primary } = trial;
+    const link = await openTestLink({ sentinel: { name, sentinelRootNodes: [...rootNodes] } });
+    const [events, heard] = [eventsOf(link), await messagesOf(link, '{a}')];
+    const before = await primary();
+    await failOverWithoutDemotion(trial);
+    const after = await primary();
+    await until('commands go to the new primary', async () => {
+      await link.run(...append('1'));
+      return (await after.command('LLEN', KEY)) !== '0';
+    });
+    expect(await before.command('ROLE')).toMatch(/^master/);
+    await expect.poll(() => events).toEqual(['lost', 'restored']);
+    await after.command('PUBLISH', '{a}', 'x');
+    await expect.poll(() => heard).toEqual(['x']);
+  });
+
+  it('learns of a new primary when it reaches the sentinels again, and leaves no connection to them', async () => {
+    const { trial, sentinel, proxies } = await startProxiedSentinels();
+    const link = await openTestLink({ sentinel });
+    await until('all are listened to', async () => {
+      const lists = trial.sentinels.map((each) => each.command('CLIENT', 'LIST', 'TYPE', 'pubsub'));
+      return (await Promise.all(lists)).every((clients) => clients.includes(' sub=1 '));
+    });
+    for (const proxy of proxies) await proxy.refuse();
+    for (const proxy of proxies) proxy.cut();
+    await failOverWithoutDemotion(trial);
+    const after = await trial.primary();
+    expect(await link.run(...append('1'))).toBe(1);
+    expect(await after.command('LLEN', KEY)).toBe('0');
+    for (const proxy of proxies) await proxy.accept();
+    await until('commands go to the new primary', async () => {
+      await link.run(...append('2'));
+      return (await after.command('LLEN', KEY)) !== '0';
+    });
+    await link.close();
+    await until('no connection is left', () => proxies.every((proxy) => proxy.connections === 0));
   });
 
   it('finds the new primary when the old one is killed, and a sentinel with it', async () => {

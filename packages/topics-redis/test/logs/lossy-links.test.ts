@@ -1,7 +1,7 @@
 import { systemClock } from '@landspout/ioloop';
 import { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openLink } from '../../src/connection/open-link.ts';
+import { openLink } from '../../src/backplane/open-link.ts';
 import { RedisLogs } from '../../src/logs/redis-logs.ts';
 import { RedisPresence } from '../../src/presence/redis-presence.ts';
 import { type Fate, LossyLink } from '../support/lossy-link.ts';

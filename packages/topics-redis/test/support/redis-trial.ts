@@ -8,7 +8,7 @@ import type {
   RunSettings,
   TopicMember,
 } from '@landspout/topics';
-import { openLink } from '../../src/connection/open-link.ts';
+import { openLink } from '../../src/backplane/open-link.ts';
 import type { RedisLink, RedisReply } from '../../src/connection/redis-link.ts';
 import { RedisBackplane, type RedisBackplaneOptions } from '../../src/index.ts';
 import { BackplaneProcess } from './backplane-process.ts';

@@ -1,16 +1,19 @@
-import type { Endpoint } from './endpoint.ts';
-import type { ConnectionRules } from './lasting-connection.ts';
-import { reasonOf } from './link-errors.ts';
-import type { RedisReply } from './redis-link.ts';
-import type { SentinelOptions } from './redis-options.ts';
-import type { ServerConnection } from './server-connection.ts';
-import { addressText, type NodeAddress, type ServerOptions, serverAt } from './server-options.ts';
-import { type Ask, withConnection } from './short-connection.ts';
-import { WireCommand } from './wire-command.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { ConnectionRules } from '../lasting-connection.ts';
+import { reasonOf } from '../link-errors.ts';
+import type { RedisReply } from '../redis-link.ts';
+import type { SentinelOptions } from '../redis-options.ts';
+import type { ServerConnection } from '../server-connection.ts';
+import { addressOf, addressText, type NodeAddress, type ServerOptions, serverAt } from '../server-options.ts';
+import { type Ask, withConnection } from '../short-connection.ts';
+import { WireCommand } from '../wire-command.ts';
+import { primaryOf, SentinelWatch } from './sentinel-watch.ts';
 
 /**
  * The primary that sentinels name, as the guidelines for Sentinel clients describe: the first sentinel that replies is
- * asked first from then on, and the server must say itself that it is a primary.
+ * asked first from then on, and the server must say itself that it is a primary. All sentinels that are known are watched:
+ * without that, a connection to the old primary would be noticed to be one after 8 to 11 seconds, when the sentinels make
+ * it a replica.
  *
  * The client of `createSentinel` is not used: it repeats a command whose reply was lost, so that a record would be appended
  * twice, and does not say when its channels are subscribed again.
@@ -20,11 +23,20 @@ export class SentinelEndpoint implements Endpoint {
   readonly #rules: ConnectionRules;
   /** The sentinels, the one that has replied last first. */
   #sentinels: readonly NodeAddress[];
+  readonly #watch: SentinelWatch;
+  /** The address of the primary that was named last, as connections have it. */
+  #named: string | undefined;
 
-  constructor(options: SentinelOptions, rules: ConnectionRules) {
+  /** @param changed - called when a sentinel has named another primary. */
+  constructor(options: SentinelOptions, rules: ConnectionRules, changed: () => void) {
     this.#options = options;
     this.#rules = rules;
     this.#sentinels = options.sentinelRootNodes;
+    this.#watch = new SentinelWatch(options, rules, (sentinel, primary) => {
+      this.#prefer(sentinel);
+      this.#named = addressOf(this.#primaryAt(primary));
+      changed();
+    });
   }
 
   async resolve(signal: AbortSignal): Promise<ServerOptions> {
@@ -52,22 +64,36 @@ export class SentinelEndpoint implements Endpoint {
     }
   }
 
+  isCurrent(address: string): boolean {
+    return address === this.#named;
+  }
+
+  close(cause: Error): Promise<void> {
+    return this.#watch.close(cause);
+  }
+
   async #askSentinel(sentinel: NodeAddress, signal: AbortSignal): Promise<ServerOptions> {
-    const { sentinelClientOptions = {}, nodeClientOptions = {}, nodeAddressMap } = this.#options;
+    const { name, sentinelClientOptions = {}, nodeAddressMap } = this.#options;
     const server = serverAt(sentinel, sentinelClientOptions as ServerOptions, nodeAddressMap);
-    const primary = await withConnection(server, this.#rules, signal, async (ask, address) => {
-      const found = await this.#primaryOf(ask, address);
-      this.#sentinels = [sentinel, ...(await this.#others(ask, sentinel))];
-      return found;
+    return withConnection(server, this.#rules, signal, async (ask, address) => {
+      const named = await primaryOf(ask, name, address);
+      const primary = this.#primaryAt(named);
+      this.#named = addressOf(primary);
+      const others = await this.#others(ask, sentinel);
+      this.#sentinels = [sentinel, ...others];
+      this.#watch.watch(this.#sentinels);
+      this.#watch.learn(sentinel, named);
+      return primary;
     });
+  }
+
+  #primaryAt(primary: NodeAddress): ServerOptions {
+    const { nodeClientOptions = {}, nodeAddressMap } = this.#options;
     return serverAt(primary, nodeClientOptions as ServerOptions, nodeAddressMap);
   }
 
-  async #primaryOf(ask: Ask, sentinel: string): Promise<NodeAddress> {
-    const { name } = this.#options;
-    const reply = await ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name);
-    if (!Array.isArray(reply)) throw new Error(`the sentinel at ${sentinel} knows no primary ${name}`);
-    return { host: String(reply[0]), port: Number(reply[1]) };
+  #prefer(sentinel: NodeAddress): void {
+    this.#sentinels = [sentinel, ...this.#sentinels.filter((other) => other !== sentinel)];
   }
 
   /** Returns the other sentinels: those that the program has named, and those that this one knows. */

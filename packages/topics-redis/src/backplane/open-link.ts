@@ -1,21 +1,21 @@
 import { runInRootContext } from '@landspout/ioloop/reactor';
-import { RedisBackplaneError } from '../errors.ts';
-import { AnnouncementsConnection } from './announcements-connection.ts';
-import { ClusterConnections } from './cluster-connections.ts';
-import { AnyNodeEndpoint, FixedEndpoint } from './endpoint.ts';
-import { reasonOf, replyCode } from './link-errors.ts';
-import type { RedisLink } from './redis-link.ts';
+import { AnnouncementsConnection } from '../connection/announcements-connection.ts';
+import { ClusterConnections } from '../connection/cluster-connections.ts';
+import { AnyNodeEndpoint, FixedEndpoint } from '../connection/endpoint.ts';
+import { reasonOf, replyCode } from '../connection/link-errors.ts';
+import type { RedisLink } from '../connection/redis-link.ts';
 import {
   type ClusterOptions,
   type LinkRules,
   type RedisLinkOptions,
   type RedisTarget,
   requireLinkOptions,
-} from './redis-options.ts';
-import { SentinelEndpoint } from './sentinel-endpoint.ts';
-import { addressOf } from './server-options.ts';
-import { SingleConnection } from './single-connection.ts';
-import { TwoConnectionLink } from './two-connection-link.ts';
+} from '../connection/redis-options.ts';
+import { SentinelEndpoint } from '../connection/sentinel/sentinel-endpoint.ts';
+import { addressOf } from '../connection/server-options.ts';
+import { SingleConnection } from '../connection/single-connection.ts';
+import { TwoConnectionLink } from '../connection/two-connection-link.ts';
+import { RedisBackplaneError } from '../errors.ts';
 
 /**
  * Connects to Redis. The link keeps the process alive until it is closed, as a client of a database does, also while it is
@@ -42,7 +42,10 @@ function makeLink(rules: LinkRules): TwoConnectionLink {
   if (target.kind === 'cluster') return clusterLink(target.cluster, rules);
   const endpoint =
     target.kind === 'sentinel'
-      ? new SentinelEndpoint(target.sentinel, connection)
+      ? new SentinelEndpoint(target.sentinel, connection, () => {
+          commands.recheck();
+          announcements.recheck();
+        })
       : new FixedEndpoint(target.server);
   const commands = new SingleConnection(endpoint, connection);
   const announcements = new AnnouncementsConnection(endpoint, connection);
