@@ -97,7 +97,7 @@ export const SCENARIOS = {
 
   async 'chat-processes'({ start }) {
     const program = await start('chat-processes', '0', '2');
-    await program.prints(/(process \d+ is listening[^]*){2}/);
+    await program.prints(/(process \d+ is listening.*){2}/s);
     const { url } = program;
     const { headers, token } = await formOf(url);
     const live = `${url}/live?topic=room`;

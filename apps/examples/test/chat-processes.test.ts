@@ -44,10 +44,10 @@ describe('the example chat-processes', () => {
     const other = await browser.open(url, SCREENS[3]);
     await say(one, 'first');
     await say(other, 'second');
-    await program.printed(/(is listening[^]*){2}/);
+    await program.printed(/(is listening.*){2}/s);
     for (const [index, pid] of children().entries()) {
       process.kill(pid, 'SIGKILL');
-      await program.printed(new RegExp(`(is listening[^]*){${index + 3}}`));
+      await program.printed(new RegExp(`(is listening.*){${index + 3}}`, 's'));
     }
     await say(one, 'third <b>');
     const late = await browser.open(url, SCREENS[1]);
@@ -62,7 +62,7 @@ describe('the example chat-processes', () => {
 
   it('goes on counting in another process when the one that counts is killed', async () => {
     const url = await program.url();
-    await program.printed(/(is listening[^]*){2}/);
+    await program.printed(/(is listening.*){2}/s);
     const page = await browser.open(url, SCREENS[0]);
     const responding = page.waitForResponse('**/count');
     await page.getByRole('button', { name: 'Count' }).click();
