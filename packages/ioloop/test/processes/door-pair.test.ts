@@ -215,8 +215,9 @@ describe('a message door', () => {
     await below.ended();
     const late = new DoorStory();
     const dead = child.openDoor('b', late);
-    expect([dead.send(Buffer.from('1')), dead.queuedBytes, late.ends]).toEqual([false, 0, []]);
+    expect([dead.send(Buffer.from('1')), dead.queuedBytes, late.ends]).toEqual([true, 0, []]);
     expect(await late.ended()).toBe('ended');
+    expect(dead.send(Buffer.from('2'))).toBe(false);
     const closed = new DoorStory();
     child.openDoor('b', closed).close();
     await new Promise((resolve) => setImmediate(resolve));

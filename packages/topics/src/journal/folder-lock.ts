@@ -3,6 +3,7 @@ import { readdir, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { isTaskChild } from '@landspout/ioloop/processes';
 import { JournalError } from './journal-error.ts';
 import { ignoring, type JournalFolder } from './journal-folder.ts';
 
@@ -137,7 +138,7 @@ function socketName(number: number): string {
 function inUse(folder: JournalFolder): JournalError {
   return new JournalError(
     'ERR_TOPICS_JOURNAL_IN_USE',
-    `the journal ${folder.path} is open already, in this process or another one; close it there first`,
+    `the journal ${folder.path} is open already, in this process or another one; ${remedy()}`,
     { file: folder.path },
   );
 }
@@ -153,4 +154,10 @@ function pause(): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, PAUSE_MS + Math.random() * PAUSE_MS);
   });
+}
+
+function remedy(): string {
+  return isTaskChild()
+    ? 'among the children of one server, use ProcessesBackplane.open({ journal: { folder } }), which opens it in the parent'
+    : 'close it there first';
 }

@@ -290,7 +290,7 @@ function usable<Door>(name: string, open: () => Door): Door {
     return open();
   } catch (error) {
     if (!(error instanceof ProcessUsageError)) throw error;
-    const problem = `ProcessesBackplane.open: the name ${JSON.stringify(name)} cannot be used (${error.message}); open each name once in a process`;
+    const problem = `ProcessesBackplane.open: ${JSON.stringify(name)} cannot be opened in this process; if it is open already, use that backplane, or give this one a name of its own, of at most 256 bytes`;
     throw new TopicsUsageError('ERR_TOPICS_USAGE', problem, { cause: error });
   }
 }

@@ -8,19 +8,19 @@ import { requireStoreLimits, STORE_LIMIT_NAMES } from '../logs/store-limits.ts';
 
 export interface ProcessesBackplaneOptions extends Partial<StoreLimits> {
   /** Distinguishes several backplanes of one program: 1 to 256 bytes of UTF-8. Default: `topics`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Makes the parent keep a journal, which only the parent opens. Default: everything is in memory. */
-  readonly journal?: Omit<JournalBackplaneOptions, 'clock'>;
+  readonly journal?: Omit<JournalBackplaneOptions, 'clock'> | undefined;
   /**
    * Bytes that may wait to be sent from a child to its parent, and from the parent to each child. Beyond it, calls of the
    * child reject with `ERR_TOPICS_BUSY`, and what the parent has for the child waits in the history. At most 1 GiB.
    * Default: 16 MiB.
    */
-  readonly maxQueuedBytes?: number;
+  readonly maxQueuedBytes?: number | undefined;
   /** Default: the console. */
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
   /** Default: the system's. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 const PROCESSES_OPTIONS: OptionNames<ProcessesBackplaneOptions> = {
@@ -51,6 +51,9 @@ export interface ProcessesRules {
 
 /** @throws TopicsUsageError `ERR_TOPICS_USAGE`. */
 export function requireProcessesOptions(options: ProcessesBackplaneOptions): ProcessesRules {
+  if (typeof options === 'object' && options !== null && 'folder' in options) {
+    throw topicsChecks.wrong(OPERATION, 'journal: { folder } in place of folder', options.folder);
+  }
   topicsChecks.options(OPERATION, options, PROCESSES_OPTIONS);
   const { name = DEFAULT_NAME, clock = systemClock, maxQueuedBytes = DEFAULT_QUEUED_BYTES } = options;
   if (typeof name !== 'string' || name === '') throw topicsChecks.wrong(OPERATION, 'name: a text', name);
@@ -61,7 +64,7 @@ export function requireProcessesOptions(options: ProcessesBackplaneOptions): Pro
   const limits = requireStoreLimits(OPERATION, options);
   return {
     name,
-    journal: options.journal && journalOf({ ...limits, logger, ...options.journal, clock }),
+    journal: options.journal && { ...limits, logger, ...journalOf(options.journal), clock },
     maxQueuedBytes: topicsChecks.wholeNumber(
       OPERATION,
       'maxQueuedBytes',
@@ -76,7 +79,9 @@ export function requireProcessesOptions(options: ProcessesBackplaneOptions): Pro
 }
 
 /** Checks the options in all processes, also where no journal is opened. */
-function journalOf(options: JournalBackplaneOptions): JournalBackplaneOptions {
+function journalOf(
+  options: NonNullable<ProcessesBackplaneOptions['journal']>,
+): NonNullable<ProcessesBackplaneOptions['journal']> {
   requireJournalOptions(`${OPERATION}: journal`, options);
   return options;
 }

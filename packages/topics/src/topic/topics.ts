@@ -1,6 +1,7 @@
 import { type Clock, consoleLogger, type Logger, systemClock } from '@landspout/ioloop';
 import { type OptionNames, pickOptions } from '@landspout/ioloop/errors';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
+import { isTaskChild } from '@landspout/ioloop/processes';
 import { acceptLogger, RateLimitedLog } from '@landspout/ioloop/reactor';
 import type { Backplane, BackplaneStats } from '../backplane/backplane.ts';
 import { requireBackplane } from '../backplane/require-backplane.ts';
@@ -22,7 +23,10 @@ import {
 } from './topic-config.ts';
 
 export interface TopicsOptions extends TopicConfig {
-  /** Where topics are kept. Default: a {@link MemoryBackplane} of its own, which is closed with the topics. */
+  /**
+   * Where topics are kept. Default: a {@link MemoryBackplane} of its own, which is closed with the topics. A child of
+   * `forkProcesses` logs a warning then, because its topics are not those of the other children.
+   */
   readonly backplane?: Backplane;
   /**
    * Settings for the topics that match a pattern, in which `*` stands for any text: the first pattern that matches
@@ -125,6 +129,12 @@ export class Topics {
       topicsChecks.options(`Topics: configure ${pattern}`, config, TOPIC_CONFIG_NAMES);
       return { matches: patternOf(pattern), rules: rulesOf(`Topics: configure ${pattern}`, config, base) };
     });
+    if (this.#ownsBackplane && isTaskChild()) {
+      logger.warn(
+        {},
+        'the topics of this child process are not shared with the other children: pass a ProcessesBackplane as backplane, or a MemoryBackplane if that is meant',
+      );
+    }
     this.#pending = new PendingCalls(clock, pendingLimitsOf(options));
     this.#feeds = new LogFeeds(this.backplane, { clock, logger });
     this.#quietLog = new RateLimitedLog({ clock, logger });

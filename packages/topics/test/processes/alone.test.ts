@@ -75,6 +75,8 @@ describe('ProcessesBackplane', () => {
     [{ clock: {} }, 'clock'],
     [{ logger: {} }, 'logger'],
     [{ journal: {} }, 'folder'],
+    [{ folder: 'x' }, 'journal: { folder } in place of folder was expected'],
+    [{ journal: 'x' }, 'an object of options was expected'],
     [{ journal: { folder: 'x', clocks: 1 } }, 'clock'],
     [{ journals: { folder: 'x' } }, 'journal'],
   ])('refuses the options %j', async (options, named) => {

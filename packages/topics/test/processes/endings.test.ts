@@ -220,6 +220,18 @@ describe('a parent without the backplane', () => {
     expect((error as Error).message).toMatch(/no backplane named "chat".*above server\.start/);
   });
 
+  it('cannot be used by a child whose parent has ended, also if that is known already', async () => {
+    const [parentEnd, childEnd] = doorPair();
+    onTestFinished(() => childEnd.kill());
+    parentEnd.kill();
+    for (const name of ['first', 'second']) {
+      const rules = requireProcessesOptions({ name, logger: recordingLogger() });
+      await expect(
+        ChildBackplane.open(rules, (handler) => childEnd.openDoor(name, handler)),
+      ).rejects.toMatchObject({ code: 'ERR_TOPICS_UNAVAILABLE' });
+    }
+  });
+
   it('accepts a child that has opened it before', async () => {
     const family = await familyOf(0);
     const [parentEnd, childEnd] = doorPair();

@@ -211,3 +211,21 @@ describe('ProcessesBackplane in real processes', () => {
     expect(line?.role).toBe('parent');
   });
 });
+
+describe('a child that keeps topics to itself', () => {
+  it('is warned of topics without a backplane, and told how a journal is shared', async () => {
+    const folder = scratchFolder();
+    onTestFinished(() => removeFolder(folder));
+    const family = await RunningFamily.start({ journal: { folder } });
+    family.tell(0, 'ownTopics');
+    await family.told('hasOwnTopics', 0);
+    const [warning] = await family.heard(({ log }) => log === 'warn');
+    expect(warning?.message).toMatch(/not shared with the other children: pass a ProcessesBackplane/);
+    family.tell(1, 'openJournal', { folder });
+    const [refused] = await family.heard((line) => 'refused' in line);
+    expect(refused).toMatchObject({
+      refused: 'ERR_TOPICS_JOURNAL_IN_USE',
+      message: expect.stringContaining('use ProcessesBackplane.open({ journal: { folder } })'),
+    });
+  });
+});

@@ -14,6 +14,7 @@ export type {
   TopicsSource,
 } from './door-handler.ts';
 export type { TopicDoorOptions } from './door-options.ts';
+export { leaveFailed } from './leave-failed.ts';
 export { publishId } from './publish-id.ts';
 export { TopicDoor } from './topic-door.ts';
 export { TopicRequestHandler } from './topic-request-handler.ts';

@@ -11,6 +11,7 @@ import type {
   EndEvent,
 } from '../event-stream/cursor-source.ts';
 import type { TopicDoorHandler, TopicPresence, TopicSource } from './door-handler.ts';
+import { leaveFailed } from './leave-failed.ts';
 
 /** Lets a member leave; failures are logged. */
 type Leave = () => void;
@@ -75,7 +76,7 @@ export class PresentSource implements CursorSource {
       callReporting(
         () => presence.leave(),
         undefined,
-        (error) => log.error({ error }, 'a member of a topic could not leave'),
+        (error) => leaveFailed(log, error),
       );
   }
 }

@@ -6,7 +6,7 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { Deadline, type DeadlineEntry } from '@landspout/ioloop/reactor';
 import type { Attachment, Runs, Topic } from '@landspout/topics';
 import type { TopicAction } from '@landspout/web';
-import { publishId } from '@landspout/web/topics';
+import { leaveFailed, publishId } from '@landspout/web/topics';
 import { wheelOf } from '../connection/deadline-wheels.ts';
 import type { SendOptions } from '../connection/send-policy.ts';
 import type { WebSocketConnection } from '../connection/websocket-connection.ts';
@@ -127,7 +127,7 @@ export class TopicSession implements SubscribingSession, DeadlineEntry {
   }
 
   failed(error: unknown): void {
-    this.#handler.log.error({ error }, 'a member of a topic could not leave');
+    leaveFailed(this.#handler.log, error);
   }
 
   [INSPECT](): object {

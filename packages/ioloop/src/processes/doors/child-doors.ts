@@ -60,7 +60,7 @@ export class ChildDoors {
   }
 }
 
-/** A door that was opened without a channel: its handler is notified of that soon. */
+/** A door that was opened without a channel: its handler is notified of that soon, and what is sent until then is lost. */
 class DeadDoor implements MessageDoor {
   readonly name: string;
   readonly taskId: number;
@@ -79,7 +79,7 @@ class DeadDoor implements MessageDoor {
   }
 
   send(): boolean {
-    return false;
+    return !this.#isClosed;
   }
 
   ref(): void {}
