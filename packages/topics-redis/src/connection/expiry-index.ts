@@ -1,14 +1,13 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { LuaScript } from './lua-script.ts';
+import { LuaScript, TIME_SNIPPET } from './lua-script.ts';
 import type { RedisLink } from './redis-link.ts';
 
 /** Of scripts that must work although the memory is full, so that what has expired is found. */
 const ALLOW_OOM = '#!lua flags=allow-oom';
 
 /** The time of Redis in milliseconds, in `now`. The clocks of the nodes of a cluster may differ. */
-const NOW = `
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+const NOW = `${TIME_SNIPPET}
+local now = nowMs()
 local function at(delayMs) return string.format('%.0f', now + tonumber(delayMs)) end
 `;
 

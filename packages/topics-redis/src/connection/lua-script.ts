@@ -14,3 +14,15 @@ export class LuaScript {
     this.sha1 = createHash('sha1').update(source).digest('hex');
   }
 }
+
+/** Lua: functions that return the time of Redis, for all that is compared between processes. */
+export const TIME_SNIPPET = `
+local function nowMicros()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
+local function nowMs()
+  return math.floor(nowMicros() / 1000)
+end
+`;

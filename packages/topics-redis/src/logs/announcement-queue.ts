@@ -8,9 +8,15 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** Changes of presence have no order with the others, and do not wait with them. */
 export type QueuedAnnouncement = Exclude<Announcement, { readonly kind: 'presence' }>;
 
+export interface WaitingAnnouncement {
+  readonly announcement: QueuedAnnouncement;
+  /** Of the message. */
+  readonly bytes: number;
+}
+
 /** The announcements of a log in order. They wait while the log is read. */
 export class AnnouncementQueue {
-  #waiting: QueuedAnnouncement[] = [];
+  #waiting: WaitingAnnouncement[] = [];
   #bytes = 0;
   #hasDropped = false;
 
@@ -19,16 +25,14 @@ export class AnnouncementQueue {
     return this.#hasDropped;
   }
 
-  /** @param bytes - of the message. */
-  push(announcement: QueuedAnnouncement, bytes: number): void {
-    this.#bytes += bytes;
-    if (this.#waiting.length < MAX_WAITING && this.#bytes <= MAX_WAITING_BYTES)
-      this.#waiting.push(announcement);
+  push(waiting: WaitingAnnouncement): void {
+    this.#bytes += waiting.bytes;
+    if (this.#waiting.length < MAX_WAITING && this.#bytes <= MAX_WAITING_BYTES) this.#waiting.push(waiting);
     else this.dropAll();
   }
 
   /** Takes what waits. */
-  take(): readonly QueuedAnnouncement[] {
+  take(): readonly WaitingAnnouncement[] {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#bytes = 0;
@@ -36,8 +40,8 @@ export class AnnouncementQueue {
   }
 
   /** Puts back what was taken and could not be passed on. */
-  putBack(announcements: readonly QueuedAnnouncement[]): void {
-    this.#waiting = [...announcements, ...this.#waiting];
+  putBack(taken: readonly WaitingAnnouncement[]): void {
+    this.#keep([...taken, ...this.#waiting]);
   }
 
   dropAll(): void {
@@ -47,12 +51,16 @@ export class AnnouncementQueue {
 
   /** A page is read from now on: it has all records that were announced so far. */
   startPage(): void {
-    this.#waiting = this.#waiting.filter(({ kind }) => kind !== 'record' && kind !== 'end');
-    this.#bytes = 0;
+    this.#keep(this.#waiting.filter(({ announcement: { kind } }) => kind !== 'record' && kind !== 'end'));
     this.#hasDropped = false;
   }
 
   [INSPECT](): object {
     return inspection(this, ['hasDropped'], () => ({ waiting: this.#waiting.length }));
+  }
+
+  #keep(waiting: WaitingAnnouncement[]): void {
+    this.#waiting = waiting;
+    this.#bytes = waiting.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 }

@@ -1,4 +1,5 @@
 import { recordBytes } from '@landspout/topics';
+import { TIME_SNIPPET } from '../connection/lua-script.ts';
 import { FORMAT_VERSION } from './replies.ts';
 
 /**
@@ -19,7 +20,7 @@ import { FORMAT_VERSION } from './replies.ts';
  * Scripts must write with a command that Redis refuses when its memory is full (HSET, XADD) first: only then does a
  * script that is refused change nothing.
  */
-export const LOG_SNIPPET = `
+export const LOG_SNIPPET = `${TIME_SNIPPET}
 local FORMAT_VERSION = ${FORMAT_VERSION}
 local RECORD_OVERHEAD_BYTES = ${recordBytes('', undefined)}
 -- Hexadecimal digits of a jump, and the highest number that is exact.
@@ -27,12 +28,6 @@ local JUMP_DIGITS, MAX_SEQUENCE = 6, 9007199254740991
 
 local function text(number)
   return string.format('%.0f', number)
-end
-
--- The time of Redis in milliseconds.
-local function nowMs()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
 -- The milliseconds and the sequence number of an id.

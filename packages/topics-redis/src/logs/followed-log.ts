@@ -227,16 +227,16 @@ export class FollowedLog {
       return;
     }
     if (announcement.kind === 'revoked') this.#services.revocations.heard(announcement.stamp);
-    this.#queue.push(announcement, message.length);
+    this.#queue.push({ announcement, bytes: message.length });
     if (this.#phase === 'live') this.#passOn();
   }
 
   /** Passes on what waits. If something was lost, the rest waits until the log was read. */
   #passOn(): void {
-    const announcements = this.#queue.take();
-    for (const [at, announcement] of announcements.entries()) {
+    const waiting = this.#queue.take();
+    for (const [at, { announcement }] of waiting.entries()) {
       if (this.#phase !== 'live') {
-        this.#queue.putBack(announcements.slice(at));
+        this.#queue.putBack(waiting.slice(at));
         return;
       }
       this.#take(announcement);

@@ -10,6 +10,21 @@ const BATCH_MS = 200;
 /** 500 a second: about 1 % of what one Redis can do, for each process. */
 const MAX_BATCH = 100;
 
+/** How long a topic lives at least that is followed but not used. */
+const KEPT_MS = 10 * 60_000;
+/** In so many rounds, at least one check reaches Redis. A check makes a topic live longer when half of the time is over. */
+const KEPT_ROUNDS = 8;
+
+/** How long all checks take, in milliseconds. @param logs - the number of logs that are followed. */
+export function roundMs(logs: number): number {
+  return Math.max(ROUND_MS, Math.ceil(logs / MAX_BATCH) * BATCH_MS);
+}
+
+/** How long a check makes a topic live, in milliseconds. @param logs - the number of logs that are followed. */
+export function keptMs(logs: number): number {
+  return Math.max(KEPT_MS, KEPT_ROUNDS * roundMs(logs));
+}
+
 /**
  * Checks all followed logs in turn, because the loss of an announcement is noticed by the next one only if there is one.
  * The checks of a batch are sent together. The next batch waits for the replies of the one before it.

@@ -25,17 +25,17 @@ export interface ReadPage {
 /** A position that no log has: reading after it is a gap. */
 const NOWHERE = { epoch: '-', id: START_ID };
 
-/** How long a topic lives that is followed but not used: many times as long as a round of the idle check takes. */
-const KEPT_MS = 10 * 60_000;
-
 /** Reads pages and states of logs. */
 export class LogReader {
   readonly #link: RedisLink;
   readonly #prefix: string;
+  readonly #keptMs: () => number;
 
-  constructor(link: RedisLink, prefix: string) {
+  /** @param keptMs - returns for how long {@link state} makes a topic live. */
+  constructor(link: RedisLink, prefix: string, keptMs: () => number) {
     this.#link = link;
     this.#prefix = prefix;
+    this.#keptMs = keptMs;
   }
 
   /**
@@ -102,7 +102,7 @@ export class LogReader {
   ): Promise<LogState | 'same' | undefined> {
     const { log: logKey, meta } = keysOf(this.#prefix, log);
     const kind = log.kind === 'topic' ? 't' : 'r';
-    const args = [kind, newEpoch(), String(KEPT_MS), ...knownArguments(known, presence)];
+    const args = [kind, newEpoch(), String(this.#keptMs()), ...knownArguments(known, presence)];
     const [status, state] = listOf(await this.#link.run(STATE, [logKey, meta], args));
     if (textOf(status) === 'same') return 'same';
     return textOf(status) === 'none' ? undefined : stateOf(state);

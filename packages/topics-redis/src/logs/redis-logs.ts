@@ -18,7 +18,7 @@ import { cursorOf } from '../cursor.ts';
 import { keysOf } from '../keys.ts';
 import { closedBeforeNotified, FollowedLogs } from './followed-logs.ts';
 import type { ReadMembers } from './followed-presence.ts';
-import { IdleCheck } from './idle-check.ts';
+import { IdleCheck, keptMs } from './idle-check.ts';
 import { LogReader } from './log-reader.ts';
 import { FORMAT_VERSION, textOf, writtenBy } from './replies.ts';
 import { RevocationCount } from './revocation-count.ts';
@@ -52,7 +52,7 @@ export class RedisLogs {
   constructor(options: RedisLogsOptions) {
     const { link, prefix, clock, readMembers } = options;
     this.#options = options;
-    this.#reader = new LogReader(link, prefix);
+    this.#reader = new LogReader(link, prefix, () => keptMs(this.#followed.size));
     this.#revocations = new RevocationCount(link, prefix);
     this.#followed = new FollowedLogs({
       link,

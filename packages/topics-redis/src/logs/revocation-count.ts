@@ -1,5 +1,5 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import { LuaScript } from '../connection/lua-script.ts';
+import { LuaScript, TIME_SNIPPET } from '../connection/lua-script.ts';
 import type { RedisLink, RedisReply } from '../connection/redis-link.ts';
 import { listOf, textOf } from './replies.ts';
 
@@ -11,9 +11,8 @@ import { listOf, textOf } from './replies.ts';
 const COUNT = new LuaScript(
   'count-revocation',
   `#!lua flags=allow-oom
-local time = redis.call('TIME')
-local stamp = tonumber(time[1]) * 1000000 + tonumber(time[2])
-stamp = math.max(stamp, tonumber(redis.call('HGET', KEYS[1], 'at') or 0) + 1)
+${TIME_SNIPPET}
+local stamp = math.max(nowMicros(), tonumber(redis.call('HGET', KEYS[1], 'at') or 0) + 1)
 redis.call('HSET', KEYS[1], 'at', string.format('%.0f', stamp))
 return { redis.call('HINCRBY', KEYS[1], 'n', 1), string.format('%.0f', stamp) }
 `,

@@ -39,9 +39,7 @@ local function settings()
 end
 
 local function newToken()
-  local time = redis.call('TIME')
-  local token = tonumber(time[1]) * 1000000 + tonumber(time[2])
-  return math.max(token, tonumber(field('token') or '0') + 1)
+  return math.max(nowMicros(), tonumber(field('token') or '0') + 1)
 end
 
 -- Starts, or renews, the lease.

@@ -36,6 +36,7 @@ async function start(topics: number) {
     async step() {
       await clock.advance(200);
       await backplane.runInfo('none').catch(() => {});
+      await new Promise((resolve) => setImmediate(resolve));
     },
     async appendSilently(name: string) {
       const { channel, log, meta } = keysOf(prefix, topic(name));
