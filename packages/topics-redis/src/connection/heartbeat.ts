@@ -31,12 +31,11 @@ export class Heartbeat {
 
   #ping(): void {
     this.#expect();
-    this.#connection.send(new WireCommand(['PING'])).then(
-      () => {
-        if (this.#timer !== undefined) this.#pingLater();
-      },
-      () => {}, // the connection has ended
-    );
+    const replied = () => {
+      if (this.#timer !== undefined && this.#connection.ended === undefined) this.#pingLater();
+    };
+    // An error is a reply too: a server that runs a long script, or loads its data, is alive.
+    this.#connection.send(new WireCommand(['PING'])).then(replied, replied);
   }
 
   /** Waits for the reply, and on while replies to earlier commands arrive. */

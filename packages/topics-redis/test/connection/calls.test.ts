@@ -94,12 +94,13 @@ describe('calls of a link', () => {
 
   it('have done nothing while a script of another client runs for too long', async () => {
     const redis = await startRedis({ config: ['busy-reply-threshold 1'] });
-    const link = await openTestLink({ url: redis.url });
+    // However long this takes, the server is not taken for dead.
+    const link = await openTestLink({ url: redis.url, pingIntervalMs: 50, pingTimeoutMs: 10_000 });
     const endless = redis.command('EVAL', 'while true do end', '0').catch(() => {});
     await until('the server is busy', async () => {
       return (await redis.command('PING').catch(String)).includes('BUSY');
     });
-    const opening = openTestLink({ url: redis.url }).catch((error: Error) => error);
+    const opening = openTestLink({ url: redis.url, connectTimeoutMs: 30_000 }).catch((error: Error) => error);
     expect(await opening).toMatchObject({
       code: 'ERR_TOPICS_REDIS_CONNECT',
       message: expect.stringContaining('BUSY'),

@@ -21,7 +21,7 @@ async function startTrial() {
     connection.end(new Error('done'));
     expect(clock.pending).toBe(0);
   });
-  return { proxy, clock, connection };
+  return { redis, proxy, clock, connection };
 }
 
 describe('Heartbeat', () => {
@@ -34,6 +34,19 @@ describe('Heartbeat', () => {
       expect(connection.received).toBe(received);
       await clock.advance(1);
       await Promise.all([ping, pong]);
+      await expect.poll(() => connection.received).toBe(received + 1);
+    }
+    expect(connection.ended).toBeUndefined();
+  });
+
+  it('takes an error for a reply, as from a server that runs a long script', async () => {
+    const { redis, proxy, clock, connection } = await startTrial();
+    await redis.command('ACL', 'SETUSER', 'default', '-ping');
+    for (let count = 1; count <= 3; count += 1) {
+      const [ping, refusal] = [proxy.seen('PING'), proxy.seen('NOPERM', 'toClient')];
+      const { received } = connection;
+      await clock.advance(5000);
+      await Promise.all([ping, refusal]);
       await expect.poll(() => connection.received).toBe(received + 1);
     }
     expect(connection.ended).toBeUndefined();
