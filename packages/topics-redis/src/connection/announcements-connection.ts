@@ -14,6 +14,8 @@ export class AnnouncementsConnection {
   /** What receives the messages of each channel. */
   readonly #channels = new Map<string, (message: Buffer) => void>();
   readonly #watchers = new Set<LinkWatcher>();
+  /** The latest connection on which channels were subscribed, also before it is ready. */
+  #latest: ServerConnection | undefined;
 
   constructor(endpoint: Endpoint, rules: ConnectionRules) {
     this.#rules = rules;
@@ -50,13 +52,17 @@ export class AnnouncementsConnection {
     const connection = this.#connection.current;
     if (this.#connection.isClosed) throw linkClosed();
     if (connection === undefined) {
-      throw unavailable('Redis is not connected: nothing was subscribed', this.#connection.failure);
+      throw unavailable(
+        'Redis is not connected, nothing was subscribed; try again when it is back',
+        this.#connection.failure,
+      );
     }
     this.#channels.set(channel, heard);
     try {
       await connection.subscribe([channel]);
     } catch (error) {
-      if (this.#channels.get(channel) === heard) this.#channels.delete(channel);
+      // A connection that was made meanwhile may have subscribed to it.
+      if (this.#channels.get(channel) === heard) this.unsubscribe(channel);
       const { address } = connection;
       throw failureOf({ operation: 'subscribe', address, wasSent: false, isScript: false }, error);
     }
@@ -64,7 +70,7 @@ export class AnnouncementsConnection {
 
   unsubscribe(channel: string): void {
     if (!this.#channels.delete(channel)) return;
-    this.#connection.current?.unsubscribe([channel]).catch(() => {}); // the connection has ended
+    this.#latest?.unsubscribe([channel]).catch(() => {}); // the connection has ended
   }
 
   watch(watcher: LinkWatcher): () => void {
@@ -88,6 +94,7 @@ export class AnnouncementsConnection {
   }
 
   async #subscribeAll(connection: ServerConnection): Promise<void> {
+    this.#latest = connection;
     const names = [...this.#channels.keys()];
     for (let at = 0; at < names.length; at += CHANNELS_AT_ONCE) {
       await connection.subscribe(names.slice(at, at + CHANNELS_AT_ONCE));

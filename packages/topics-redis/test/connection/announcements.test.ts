@@ -87,6 +87,26 @@ describe('announcements of a link', () => {
     expect(first).toEqual([]);
   });
 
+  it('end with unsubscribe while channels are subscribed again', async () => {
+    const redis = await startRedis();
+    const proxy = await startProxy(redis);
+    const link = await openTestLink({ url: proxy.url });
+    await messagesOf(link, 'first');
+    await messagesOf(link, 'second');
+    const subscribing = proxy.seen('subscribe').then(() => proxy.halt('toClient'));
+    const unsubscribing = proxy.seen('unsubscribe').then(() => proxy.halt('toClient'));
+    proxy.cut();
+    await subscribing;
+    link.unsubscribe('first');
+    proxy.pass();
+    await unsubscribing;
+    // The other channels are subscribed, and the connection is not ready yet.
+    link.unsubscribe('second');
+    proxy.pass();
+    await until('it is connected again', () => link.isConnected);
+    await until('all are unsubscribed', async () => (await redis.command('PUBSUB', 'CHANNELS')) === '');
+  });
+
   it('go on when a channel is subscribed again at once', async () => {
     const redis = await startRedis();
     const link = await openTestLink({ url: redis.url });
