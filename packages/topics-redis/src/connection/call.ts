@@ -37,12 +37,11 @@ export class Call {
     });
   }
 
-  /** Returns the command for a connection. @param scripts - those that the server knows; this one is added. */
-  command(scripts: Set<string>): WireCommand {
+  /** Returns the command for a connection. @param isKnown - whether the server knows the script. */
+  command(isKnown: boolean): WireCommand {
     const { script } = this;
     if (script === undefined) return new WireCommand(this.#args);
-    if (scripts.has(script.sha1)) return new WireCommand(['EVALSHA', script.sha1, ...this.#args]);
-    scripts.add(script.sha1); // whatever is sent after this command finds it
+    if (isKnown) return new WireCommand(['EVALSHA', script.sha1, ...this.#args]);
     return new WireCommand(['EVAL', script.source, ...this.#args]);
   }
 }

@@ -98,11 +98,18 @@ export class CommandQueue {
   #sendOn({ connection, isAsking = false }: Route, call: Call, lane: Lane): void {
     if (!isAsking) lane.connection = connection;
     if (isAsking) connection.send(new WireCommand(['ASKING'])).catch(() => {}); // the call fails too
-    const command = call.command(connection.scripts);
+    const { scripts } = connection;
+    const sha1 = call.script?.sha1;
+    const isKnown = sha1 !== undefined && scripts.has(sha1);
+    const command = call.command(isKnown);
+    // What is sent after this command finds the script. If the server forgets scripts, that is certain after the reply: a
+    // refused call must not be followed by one that sends the script, and that by one of its own lane.
+    if (sha1 !== undefined && !connection.hasForgotten) scripts.add(sha1);
     lane.inFlight += 1;
     this.#lanes.set(call.tag, lane);
     connection.send(command).then(
       (reply) => {
+        if (sha1 !== undefined && !isKnown) scripts.add(sha1);
         lane.lastDone = Math.max(lane.lastDone, call.sequence);
         call.resolve(reply);
         this.#settled(call.tag, lane);
@@ -135,6 +142,7 @@ export class CommandQueue {
     if (code === undefined || call.attempts >= MAX_ATTEMPTS || this.#isClosed) return false;
     if (code === 'NOSCRIPT') {
       connection.scripts.clear();
+      connection.hasForgotten = true;
       return true;
     }
     const repair = this.#routes.repair({ call, code, message: error.message, connection });
@@ -157,7 +165,9 @@ export class CommandQueue {
       if (call.sequence > lastDone) this.#send(call, lane);
       else
         call.reject(
-          unavailable(`Redis did not execute ${call.operation}, but a later call for the same keys`),
+          unavailable(
+            `Redis did not execute ${call.operation}, but a later call for the same keys; try again`,
+          ),
         );
     }
     if (lane.inFlight === 0) this.#lanes.delete(tag);

@@ -36,8 +36,10 @@ export interface ServerConnectionOptions {
 export class ServerConnection {
   /** Such as `127.0.0.1:6379`. */
   readonly address: string;
-  /** SHA-1 of each script that was sent on this connection: the server knows these, unless it has forgotten them. */
+  /** SHA-1 of each script that the server knows, unless it has forgotten it. */
   readonly scripts = new Set<string>();
+  /** Whether the server has forgotten scripts before. */
+  hasForgotten = false;
   readonly #client: Client;
   readonly #abort = new AbortController();
   readonly #heard: Heard;

@@ -51,6 +51,28 @@ describe('calls of a link', () => {
     expect(await listOf(link, KEY)).toEqual(numbers(3000));
   });
 
+  it('are all executed, for many keys, when Redis forgets the scripts again and again', async () => {
+    const redis = await startRedis();
+    const link = await openTestLink({ url: redis.url });
+    const other = await openTestLink({ url: redis.url });
+    const outcomes = new Set<string>();
+    let isOver = false;
+    const worker = async (key: string) => {
+      while (!isOver) {
+        const [outcome] = await outcomesOf([link.run(APPEND, [key], ['x'])]);
+        outcomes.add(outcome as string);
+      }
+    };
+    const workers = numbers(200).map((text) => worker(`{${Number(text) % 20}}:list`));
+    for (let flushes = 0; flushes < 200; flushes += 1) {
+      await other.send('x', ['SCRIPT', 'FLUSH']);
+      await link.send('x', ['PING']);
+    }
+    isOver = true;
+    await Promise.all(workers);
+    expect([...outcomes]).toEqual(['done']);
+  });
+
   it('fail rather than overtake each other when another client loads the script again', async () => {
     const link = await openTestLink({ url: (await startRedis()).url });
     await link.run(...append('0'));
