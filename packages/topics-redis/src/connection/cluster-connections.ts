@@ -72,11 +72,16 @@ export class ClusterConnections implements CommandConnections {
     const address = asked ?? this.#topology.addressOf(slot);
     if (address === undefined) {
       this.#refresh();
-      return unavailable(`no node of the cluster serves the slot ${slot}: ${call.operation} was not sent`);
+      return unavailable(
+        `no node of the cluster serves the slot ${slot}, ${call.operation} was not sent; try again, or repair the cluster`,
+      );
     }
     const node = this.#nodes.get(address);
     if (node?.current !== undefined) return { connection: node.current, isAsking: asked !== undefined };
-    return unavailable(`Redis at ${address} is not connected: ${call.operation} was not sent`, node?.failure);
+    return unavailable(
+      `Redis at ${address} is not connected: ${call.operation} was not sent; try again when it is back`,
+      node?.failure,
+    );
   }
 
   repair({ call, code, message, connection }: Refusal): Promise<void> | undefined {

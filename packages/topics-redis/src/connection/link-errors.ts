@@ -54,11 +54,11 @@ export function failureOf(call: FailedCall, cause: unknown): BackplaneError {
   }
   return wasSent
     ? unknownOutcome(
-        `the connection to Redis at ${address} was lost before the reply to ${operation}: ${text}`,
+        `the connection to Redis at ${address} was lost before the reply to ${operation}, which may have been done: ${text}`,
         cause,
       )
     : unavailable(
-        `the connection to Redis at ${address} was lost, ${operation} was not sent: ${text}`,
+        `the connection to Redis at ${address} was lost, ${operation} was not sent; try again when it is back: ${text}`,
         cause,
       );
 }

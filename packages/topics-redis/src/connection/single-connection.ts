@@ -30,7 +30,10 @@ export class SingleConnection implements CommandConnections {
     const connection = this.#connection.current;
     if (connection !== undefined) return { connection };
     if (this.#connection.isClosed) return linkClosed();
-    return unavailable(`Redis is not connected: ${operation} was not sent`, this.#connection.failure);
+    return unavailable(
+      `Redis is not connected: ${operation} was not sent; try again when it is back`,
+      this.#connection.failure,
+    );
   }
 
   /** A single server does not redirect. If it has become a replica, its name may stand for another server now. */
