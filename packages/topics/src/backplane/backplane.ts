@@ -219,11 +219,12 @@ export interface Backplane {
   /** Ends subscriptions of a topic in all processes. @param subject - only those with this subject. */
   revoke(topic: string, subject: string | undefined): Promise<void>;
 
-  // Presence. Joins of one member are counted by process and topic; the caller counts those of its own process.
+  // Presence. Joins of one member are counted by process and topic: it leaves after as many leaves. Calls about one member
+  // take effect in the order of the calls.
 
   /** Adds a member on behalf of this process. @throws TopicsLimitError `ERR_TOPICS_TOO_MANY_MEMBERS`. */
   join(topic: string, member: TopicMember, settings: PresenceSettings): Promise<void>;
-  /** Removes a member of this process. Its leave is announced `leaveDelayMs` later unless it has joined again. */
+  /** Takes back one join of a member. The leave of the last is announced `leaveDelayMs` later unless it has joined again. */
   leave(topic: string, member: string, settings: PresenceSettings): Promise<void>;
 
   // Runs. Each of these is atomic, and calls with one token take effect in the order of the calls.
