@@ -18,8 +18,7 @@ import { TwoConnectionLink } from '../connection/two-connection-link.ts';
 import { RedisBackplaneError } from '../errors.ts';
 
 /**
- * Connects to Redis. The link keeps the process alive until it is closed, as a client of a database does, also while it is
- * not connected.
+ * Connects to Redis. The link does not keep the process alive, nor do calls that wait: `ProcessHold` does.
  *
  * @throws RedisUsageError `ERR_TOPICS_REDIS_USAGE` if an option is invalid.
  * @throws RedisBackplaneError `ERR_TOPICS_REDIS_CONNECT` if a first attempt fails; see its `cause`. Nothing stays open.

@@ -30,6 +30,7 @@ import { RedisLogs } from '../logs/redis-logs.ts';
 import { RedisPresence } from '../presence/redis-presence.ts';
 import { RedisRuns } from '../runs/redis-runs.ts';
 import { openLink } from './open-link.ts';
+import { ProcessHold } from './process-hold.ts';
 import { type BackplaneRules, type RedisBackplaneOptions, requireBackplaneOptions } from './redis-options.ts';
 import { checkServer } from './server-info.ts';
 
@@ -56,9 +57,11 @@ export class RedisBackplane implements Backplane {
   readonly #presence: RedisPresence;
   readonly #runs: RedisRuns;
   readonly #quietLog: RateLimitedLog;
+  readonly #hold: ProcessHold;
   #closing: Promise<void> | undefined;
 
-  private constructor(link: RedisLink, rules: BackplaneRules) {
+  private constructor(link: RedisLink, rules: BackplaneRules, hold: ProcessHold) {
+    this.#hold = hold;
     const { prefix, clock, logger, leaseMs, maxRuns } = rules;
     this.#link = link;
     const quietLog = new RateLimitedLog({ clock, logger });
@@ -74,8 +77,9 @@ export class RedisBackplane implements Backplane {
   }
 
   /**
-   * Connects to Redis, with one connection for commands (in a cluster: to each node) and one for announcements. They keep
-   * the process alive until {@link close}, and are made anew when they are lost.
+   * Connects to Redis, with one connection for commands (in a cluster: to each node) and one for announcements, and behind
+   * sentinels one to each of these. They are made anew when they are lost. They do not keep the process alive; calls that
+   * have not settled do. Without {@link close}, the members of this process leave after `leaseMs`.
    *
    * @throws RedisUsageError `ERR_TOPICS_REDIS_USAGE` if an option is unknown or invalid.
    * @throws RedisBackplaneError `ERR_TOPICS_REDIS_CONNECT` if Redis cannot be reached or used; nothing stays open.
@@ -83,11 +87,25 @@ export class RedisBackplane implements Backplane {
   static async connect(options: RedisBackplaneOptions): Promise<RedisBackplane> {
     const rules = requireBackplaneOptions('RedisBackplane.connect', options);
     const linkOptions = pickOptions<RedisLinkOptions>(options, REDIS_LINK_OPTIONS);
+    const hold = new ProcessHold();
+    try {
+      return await hold.during(RedisBackplane.#connect(linkOptions, rules, hold));
+    } catch (error) {
+      hold.close();
+      throw error;
+    }
+  }
+
+  static async #connect(
+    linkOptions: RedisLinkOptions,
+    rules: BackplaneRules,
+    hold: ProcessHold,
+  ): Promise<RedisBackplane> {
     const link = await openLink(linkOptions);
     let backplane: RedisBackplane | undefined;
     try {
       await checkServer(link, rules.prefix, rules.logger);
-      backplane = new RedisBackplane(link, rules);
+      backplane = new RedisBackplane(link, rules, hold);
       await backplane.#logs.start();
       return backplane;
     } catch (error) {
@@ -102,15 +120,15 @@ export class RedisBackplane implements Backplane {
   }
 
   append(topic: string, record: NewRecord, settings: TopicSettings): Promise<string> {
-    return this.#logs.append(topic, record, settings);
+    return this.#hold.during(this.#logs.append(topic, record, settings));
   }
 
   read(log: LogName, from: ReadFrom, size: PageSize): Promise<Page> {
-    return this.#logs.read(log, from, size);
+    return this.#hold.during(this.#logs.read(log, from, size));
   }
 
   follow(log: LogName, follower: LogFollower, options: FollowOptions): Promise<Following> {
-    return this.#logs.follow(log, follower, options);
+    return this.#hold.during(this.#logs.follow(log, follower, options));
   }
 
   compare(a: string, b: string): number {
@@ -118,51 +136,51 @@ export class RedisBackplane implements Backplane {
   }
 
   delete(topic: string): Promise<void> {
-    return this.#logs.delete(topic);
+    return this.#hold.during(this.#logs.delete(topic));
   }
 
   revoke(topic: string, subject: string | undefined): Promise<void> {
-    return this.#logs.revoke(topic, subject);
+    return this.#hold.during(this.#logs.revoke(topic, subject));
   }
 
   join(topic: string, member: TopicMember, settings: PresenceSettings): Promise<void> {
-    return this.#presence.join(topic, member, settings);
+    return this.#hold.during(this.#presence.join(topic, member, settings));
   }
 
   leave(topic: string, member: string, settings: PresenceSettings): Promise<void> {
-    return this.#presence.leave(topic, member, settings);
+    return this.#hold.during(this.#presence.leave(topic, member, settings));
   }
 
   claimRun(run: NewRun): Promise<RunClaim | { readonly token: undefined; readonly run: RunInfo }> {
-    return this.#runs.claimRun(run);
+    return this.#hold.during(this.#runs.claimRun(run));
   }
 
   renewRun(id: string, token: number): Promise<void> {
-    return this.#runs.renewRun(id, token);
+    return this.#hold.during(this.#runs.renewRun(id, token));
   }
 
   releaseRun(id: string, token: number): Promise<void> {
-    return this.#runs.releaseRun(id, token);
+    return this.#hold.during(this.#runs.releaseRun(id, token));
   }
 
   writeRun(id: string, token: number, payload: Payload): Promise<string> {
-    return this.#runs.writeRun(id, token, payload);
+    return this.#hold.during(this.#runs.writeRun(id, token, payload));
   }
 
   endRun(id: string, token: number, end: NewRunEnd): Promise<TopicEnd> {
-    return this.#runs.endRun(id, token, end);
+    return this.#hold.during(this.#runs.endRun(id, token, end));
   }
 
   cancelRun(id: string): Promise<RunInfo> {
-    return this.#runs.cancelRun(id);
+    return this.#hold.during(this.#runs.cancelRun(id));
   }
 
   runInfo(id: string): Promise<RunInfo> {
-    return this.#runs.runInfo(id);
+    return this.#hold.during(this.#runs.runInfo(id));
   }
 
   claimExpiredRun(id?: string): Promise<RunClaim | undefined> {
-    return this.#runs.claimExpiredRun(id);
+    return this.#hold.during(this.#runs.claimExpiredRun(id));
   }
 
   /** Counts what this process follows, and its own members: what Redis keeps is not counted. */
@@ -177,7 +195,7 @@ export class RedisBackplane implements Backplane {
    * reply within 5 s, other processes remove the members.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#hold.during(this.#close());
     return this.#closing;
   }
 
@@ -194,5 +212,6 @@ export class RedisBackplane implements Backplane {
     await this.#presence.close();
     await this.#link.close();
     this.#quietLog.flush();
+    this.#hold.close();
   }
 }

@@ -208,6 +208,7 @@ export class ClusterConnections implements CommandConnections {
         resolve();
       };
       const timer = this.#rules.clock.setTimeout(end, delayMs);
+      timer.unref();
       this.#pauses.add(end);
     });
   }

@@ -51,6 +51,6 @@ export class Heartbeat {
   #start(delayMs: number, due: () => void): void {
     this.#timer?.cancel();
     this.#timer = this.#options.clock.setTimeout(due, delayMs);
-    this.#timer.unref(); // the connection keeps the process alive
+    this.#timer.unref();
   }
 }

@@ -172,6 +172,7 @@ export class LastingConnection {
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#attempts, LONGEST_PAUSE_MS);
     this.#attempts += 1;
     this.#pause = clock.setTimeout(() => this.#retry(), pauseMs * (0.5 + Math.random() / 2));
+    this.#pause.unref();
   }
 
   #retry(): void {

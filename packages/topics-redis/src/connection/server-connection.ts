@@ -8,6 +8,7 @@ import { WireCommand } from './wire-command.ts';
 interface Client {
   on(event: 'error', listener: (error: Error) => void): this;
   connect(): Promise<unknown>;
+  unref(): void;
   destroy(): void;
   sendCommand(args: WireCommand): Promise<RedisReply>;
   subscribe(channels: readonly string[], listener: Heard, asBuffers: true): Promise<void>;
@@ -58,6 +59,7 @@ export class ServerConnection {
     };
     const options = clientOptions(server, connectTimeoutMs, this.#abort.signal);
     this.#client = createClient(options) as unknown as Client;
+    this.#client.unref(); // calls keep the process alive, see process-hold.ts
     // Emitted before the commands that wait are rejected, also if the connection was closed in order.
     this.#client.on('error', (error) => this.end(error));
   }
@@ -74,6 +76,7 @@ export class ServerConnection {
     const deadline = clock.setTimeout(() => {
       connection.end(new Error(`the server was not ready within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
+    deadline.unref();
     signal.addEventListener('abort', abort);
     try {
       if (signal.aborted) abort();

@@ -36,6 +36,7 @@ export async function askWithin(
   const end = (problem: string) => connection.end(new Error(problem));
   const abort = () => end('the attempt to connect was ended');
   const deadline = clock.setTimeout(() => end(`no reply within ${connectTimeoutMs} ms`), connectTimeoutMs);
+  deadline.unref();
   signal.addEventListener('abort', abort);
   try {
     signal.throwIfAborted();

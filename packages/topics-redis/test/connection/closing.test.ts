@@ -2,14 +2,11 @@ import { VirtualClock } from '@landspout/ioloop/testing';
 import { describe, expect, it } from 'vitest';
 import { startProxy } from '../support/fault-proxy.ts';
 import { startRedis } from '../support/redis-server.ts';
-import { until } from '../support/scratch.ts';
+import { openSockets, until } from '../support/scratch.ts';
 import { APPEND, eventsOf, openTestLink, outcomesOf } from '../support/test-link.ts';
 
 const KEY = '{a}:list';
 const MEBIBYTE = 1024 * 1024;
-
-/** Number of the TCP sockets of this process, those that listen too. */
-const sockets = () => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length;
 
 describe('closing a link', () => {
   it('rejects calls that wait, and those that come later', async () => {
@@ -41,7 +38,7 @@ describe('closing a link', () => {
     const link = await openTestLink({ url: proxy.url, clock });
     expect(proxy.connections).toBe(2);
     await link.close();
-    await until('the sockets are closed', () => proxy.connections === 0 && sockets() === 1);
+    await until('the sockets are closed', () => proxy.connections === 0 && openSockets() === 1);
     expect(clock.pending).toBe(0);
   });
 
@@ -61,7 +58,7 @@ describe('closing a link', () => {
       });
     }
     await link.close();
-    await until('the sockets are closed', () => proxy.connections === 0 && sockets() === 1);
+    await until('the sockets are closed', () => proxy.connections === 0 && openSockets() === 1);
     expect(clock.pending).toBe(0);
   });
 });

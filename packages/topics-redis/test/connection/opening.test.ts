@@ -5,7 +5,7 @@ import { openLink } from '../../src/backplane/open-link.ts';
 import type { RedisLinkOptions } from '../../src/connection/redis-options.ts';
 import { startProxy } from '../support/fault-proxy.ts';
 import { startRedis } from '../support/redis-server.ts';
-import { atTheEnd, freePort, until } from '../support/scratch.ts';
+import { atTheEnd, freePort, openSockets, until } from '../support/scratch.ts';
 import { APPEND, openTestLink, SILENT } from '../support/test-link.ts';
 
 const failureOf = (
@@ -17,9 +17,6 @@ const failureOf = (
     },
     (error) => error,
   );
-
-/** Number of the TCP sockets of this process, those that listen too. */
-const sockets = () => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length;
 
 /** A server that is not Redis. */
 async function startServer(reply: string): Promise<string> {
@@ -65,7 +62,7 @@ describe('openLink', () => {
       message: `Redis at 127.0.0.1:${port} cannot be used: connect ECONNREFUSED 127.0.0.1:${port}; start Redis there, or correct its address`,
       cause: { code: 'ECONNREFUSED' },
     });
-    await until('no socket is left', () => sockets() === 0);
+    await until('no socket is left', () => openSockets() === 0);
   });
 
   it.each([

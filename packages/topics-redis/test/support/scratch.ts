@@ -90,3 +90,11 @@ export async function until(what: string, condition: () => boolean | Promise<boo
   }
   throw new Error(`waited in vain: ${what}`, { cause: failure });
 }
+
+/** Returns the number of the TCP sockets of this process: also those that listen, and those that keep no process alive. */
+export function openSockets(): number {
+  const { report } = process;
+  if (report === undefined) throw new Error('process.report was expected');
+  const { libuv } = report.getReport() as { readonly libuv: readonly { readonly type: string }[] };
+  return libuv.filter(({ type }) => type === 'tcp').length;
+}

@@ -1,6 +1,6 @@
 import type { Logger } from '@landspout/ioloop';
-import { LuaScript } from '../../src/connection/lua-script.ts';
 import { openLink } from '../../src/backplane/open-link.ts';
+import { LuaScript } from '../../src/connection/lua-script.ts';
 import type { RedisLink } from '../../src/connection/redis-link.ts';
 import type { RedisLinkOptions } from '../../src/connection/redis-options.ts';
 import { atTheEnd } from './scratch.ts';
