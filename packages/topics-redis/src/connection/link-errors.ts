@@ -50,7 +50,7 @@ export function failureOf(call: FailedCall, cause: unknown): BackplaneError {
   if (code !== undefined) {
     return isScript && !REFUSALS.has(code)
       ? unknownOutcome(`Redis at ${address} failed in the script ${operation}: ${text}`, cause)
-      : unavailable(`Redis at ${address} refused ${operation}: ${text}`, cause);
+      : unavailable(`Redis at ${address} refused ${operation}: ${refusalText(code, text)}`, cause);
   }
   return wasSent
     ? unknownOutcome(
@@ -61,6 +61,16 @@ export function failureOf(call: FailedCall, cause: unknown): BackplaneError {
         `the connection to Redis at ${address} was lost, ${operation} was not sent; try again when it is back: ${text}`,
         cause,
       );
+}
+
+/** What Redis adds to a refusal in a script: which one, by its hash, and where. */
+const PLACE_IN_SCRIPT = /\.?( script: \w+, on \S+)?$/;
+
+/** Returns the text of a refusal without the place in the script, and with what can be done. */
+function refusalText(code: string, text: string): string {
+  if (code !== 'OOM') return text;
+  const problem = text.replace(PLACE_IN_SCRIPT, '');
+  return `${problem}; raise maxmemory of Redis, or let topics keep less (maxRecords, maxBytes, maxAgeMs)`;
 }
 
 /**
