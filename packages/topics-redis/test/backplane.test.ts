@@ -31,6 +31,9 @@ describe('RedisBackplane.connect', () => {
       [{ url, leaseMs: 999 }, /leaseMs/],
       [{ url, maxRuns: 0 }, /maxRuns/],
       [{}, /exactly one of url/],
+      [{ host: 'localhost', port: 6379 }, /"host"; write url, or client: \{ socket: \{ host, port \} \}$/],
+      [{ client: { port: 6379 } }, /client: unknown option "port"; write socket: \{ host, port \}$/],
+      ['redis://localhost' as unknown as object, /an object of options/],
       [{ url, client: {} }, /exactly one of url/],
     ];
     for (const [options, problem] of wrong) {

@@ -4,6 +4,7 @@ import { acceptLogger } from '@landspout/ioloop/reactor';
 import {
   REDIS_LINK_OPTIONS,
   type RedisLinkOptions,
+  refuseSocketOptions,
   requireLinkOptions,
 } from '../connection/redis-options.ts';
 import { redisChecks } from '../errors.ts';
@@ -48,6 +49,7 @@ export interface BackplaneRules {
 
 /** @throws RedisUsageError `ERR_TOPICS_REDIS_USAGE`. */
 export function requireBackplaneOptions(operation: string, options: RedisBackplaneOptions): BackplaneRules {
+  refuseSocketOptions(operation, options, 'write url, or client: { socket: { host, port } }');
   redisChecks.options(operation, options, OPTIONS);
   requireLinkOptions(operation, options);
   const { prefix = DEFAULT_PREFIX, leaseMs = DEFAULT_LEASE_MS, maxRuns = DEFAULT_MAX_RUNS } = options;

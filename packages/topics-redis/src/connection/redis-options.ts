@@ -171,7 +171,22 @@ function requireList(operation: string, name: string, value: unknown): void {
 /** Options of a socket that would end connections, or make new ones, without the knowledge of the backplane. */
 const REFUSED_OF_SOCKET = ['reconnectStrategy', 'socketTimeout'];
 
+/** Options of a socket that are often written one level too high. */
+const OPTIONS_OF_SOCKET = ['host', 'port', 'tls', 'path'];
+
+/**
+ * Refuses options of a socket among others.
+ *
+ * @param remedy - says where they belong.
+ * @throws RedisUsageError `ERR_TOPICS_REDIS_USAGE`.
+ */
+export function refuseSocketOptions(operation: string, options: object, remedy: string): void {
+  const found = OPTIONS_OF_SOCKET.find((name) => (options as Record<string, unknown>)?.[name] !== undefined);
+  if (found !== undefined) throw usage(operation, `unknown option "${found}"; ${remedy}`);
+}
+
 function requireServer(operation: string, name: string, server: ServerOptions): ServerOptions {
+  refuseSocketOptions(`${operation}: ${name}`, server, `write socket: { host, port }`);
   redisChecks.options(`${operation}: ${name}`, server, SERVER_OPTIONS);
   const { url, socket } = server;
   if (url !== undefined) requireUrl(operation, url);
