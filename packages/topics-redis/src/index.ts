@@ -7,11 +7,16 @@
 // The backplane.
 
 export { RedisBackplane } from './backplane/redis-backplane.ts';
-export type { RedisBackplaneOptions } from './backplane/redis-options.ts';
+export type { RedisBackplaneOptions, RedisBackplaneSettings } from './backplane/redis-options.ts';
 
 // What is connected to.
 
-export type { ClusterOptions, RedisLinkOptions, SentinelOptions } from './connection/redis-options.ts';
+export type {
+  ClusterOptions,
+  RedisLinkOptions,
+  RedisLinkSettings,
+  SentinelOptions,
+} from './connection/redis-options.ts';
 export type { ServerOptions } from './connection/server-options.ts';
 
 // Errors.

@@ -37,12 +37,27 @@ describe('RedisBackplane.connect', () => {
       [{ url, client: {} }, /exactly one of url/],
     ];
     for (const [options, problem] of wrong) {
-      await expect(RedisBackplane.connect(options)).rejects.toMatchObject({
+      await expect(RedisBackplane.connect(options as RedisBackplaneOptions)).rejects.toMatchObject({
         name: 'RedisUsageError',
         code: 'ERR_TOPICS_REDIS_USAGE',
         message: expect.stringMatching(new RegExp(`^RedisBackplane.connect: .*${problem.source}`)),
       });
     }
+  });
+
+  it('has a type for exactly one target', async () => {
+    const url = redis.url;
+    const wrong = [
+      // @ts-expect-error no target
+      () => RedisBackplane.connect({}),
+      // @ts-expect-error settings alone
+      () => RedisBackplane.connect({ prefix: 'a' }),
+      // @ts-expect-error two targets
+      () => RedisBackplane.connect({ url, client: {} }),
+      // @ts-expect-error an address that may be missing
+      () => RedisBackplane.connect({ url: undefined }),
+    ];
+    for (const connectWrongly of wrong) await expect(connectWrongly()).rejects.toThrow(/exactly one of url/);
   });
 
   it('rejects if Redis cannot be reached, with the address in the message', async () => {

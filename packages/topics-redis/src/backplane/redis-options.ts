@@ -9,7 +9,11 @@ import {
 } from '../connection/redis-options.ts';
 import { redisChecks } from '../errors.ts';
 
-export interface RedisBackplaneOptions extends RedisLinkOptions {
+/** Exactly one of `url`, `client`, `sentinel` and `cluster`, and settings. */
+export type RedisBackplaneOptions = RedisLinkOptions & RedisBackplaneSettings;
+
+/** Settings of the backplane itself. */
+export interface RedisBackplaneSettings {
   /**
    * What all keys and channels begin with: 1 to 100 of the characters A-Z a-z 0-9 . _ ~ : / -. Backplanes with the same
    * prefix, on the same Redis, share their topics and runs. Default: `landspout`.

@@ -17,16 +17,30 @@ export type SentinelOptions = Pick<
 /** Which cluster is connected to: some options of `createCluster` of `@redis/client`. */
 export type ClusterOptions = Pick<RedisClusterOptions, 'rootNodes' | 'defaults' | 'nodeAddressMap'>;
 
-/** How Redis is connected to. Exactly one of `url`, `client`, `sentinel` and `cluster` is given. */
-export interface RedisLinkOptions {
+/** What can be connected to. */
+interface RedisTargets {
   /** `redis[s]://[[username][:password]@]host[:port][/database]`, or `unix://[[username][:password]@]/path`. */
-  readonly url?: string | undefined;
+  readonly url: string;
   /** One server, as `createClient` of `@redis/client` expects it. */
-  readonly client?: ServerOptions | undefined;
+  readonly client: ServerOptions;
   /** The primary that sentinels name. After a failover the new one is connected to. */
-  readonly sentinel?: SentinelOptions | undefined;
+  readonly sentinel: SentinelOptions;
   /** A cluster. Each node with slots is connected to. */
-  readonly cluster?: ClusterOptions | undefined;
+  readonly cluster: ClusterOptions;
+}
+
+/** Exactly one of the properties. */
+type OneOf<Choices> = {
+  [Name in keyof Choices]: Pick<Choices, Name> & {
+    readonly [Other in Exclude<keyof Choices, Name>]?: undefined;
+  };
+}[keyof Choices];
+
+/** How Redis is connected to: exactly one of `url`, `client`, `sentinel` and `cluster`, and settings. */
+export type RedisLinkOptions = OneOf<RedisTargets> & RedisLinkSettings;
+
+/** Times and limits of the connections. */
+export interface RedisLinkSettings {
   /** Longest time until a server is ready after a connection to it is begun, in milliseconds. Default: 5000. */
   readonly connectTimeoutMs?: number | undefined;
   /** Time between two checks whether a connection works, in milliseconds. Default: 5000. */

@@ -67,10 +67,10 @@ describe('a connection that is lost', () => {
   it('neither loses nor doubles a record that is published again until its outcome is known', async () => {
     const redis = await startRedis();
     const prefix = newPrefix();
-    const proxies = [await startProxy(redis), await startProxy(redis)];
+    const proxies = [await startProxy(redis), await startProxy(redis)] as const;
     const [reader, writer] = [
-      await connect({ url: proxies[0]?.url, prefix }),
-      await connect({ url: proxies[1]?.url, prefix }),
+      await connect({ url: proxies[0].url, prefix }),
+      await connect({ url: proxies[1].url, prefix }),
     ];
     const follower = await follow(reader, topic('news'));
     let isDone = false;

@@ -10,7 +10,7 @@ import type {
 } from '@landspout/topics';
 import { openLink } from '../../src/backplane/open-link.ts';
 import type { RedisLink, RedisReply } from '../../src/connection/redis-link.ts';
-import { RedisBackplane, type RedisBackplaneOptions } from '../../src/index.ts';
+import { RedisBackplane, type RedisBackplaneSettings, type RedisLinkSettings } from '../../src/index.ts';
 import { BackplaneProcess } from './backplane-process.ts';
 import { type FaultProxy, startProxy } from './fault-proxy.ts';
 import { RedisClock } from './redis-clock.ts';
@@ -42,6 +42,9 @@ const STEP_MS = 500;
 /** How many replies of Redis the calls of one step may wait for, one after another. */
 const ROUND_TRIPS = 10;
 
+/** Options of a backplane on the server of the trial. `url`: another way to it. */
+type TrialOptions = RedisLinkSettings & RedisBackplaneSettings & { readonly url?: string };
+
 /** A server, and backplanes over it, whose clocks stand still until the test advances them. */
 export class RedisTrial {
   readonly redis: RedisServer;
@@ -67,7 +70,7 @@ export class RedisTrial {
   }
 
   /** Opens a backplane in this process. It is closed at the end of the test. */
-  async open(options: RedisBackplaneOptions = {}): Promise<RedisBackplane> {
+  async open(options: TrialOptions = {}): Promise<RedisBackplane> {
     const { clock, redis } = this;
     const backplane = await RedisBackplane.connect({ url: redis.url, clock, logger: SILENT, ...options });
     atTheEnd(() => backplane.close());
@@ -75,14 +78,14 @@ export class RedisTrial {
   }
 
   /** Opens a backplane behind a proxy. It does not give up a connection that is silent. */
-  async openProxied(options: RedisBackplaneOptions = {}): Promise<ProxiedBackplane> {
+  async openProxied(options: TrialOptions = {}): Promise<ProxiedBackplane> {
     const proxy = await startProxy(this.redis);
     const backplane = await this.open({ url: proxy.url, pingTimeoutMs: 3_600_000, ...options });
     return { backplane, proxy };
   }
 
   /** Starts a process with a backplane. Its clock is that of the system. */
-  startProcess(options: RedisBackplaneOptions = {}): Promise<BackplaneProcess> {
+  startProcess(options: TrialOptions = {}): Promise<BackplaneProcess> {
     return BackplaneProcess.start({ url: this.redis.url, ...options });
   }
 
