@@ -12,7 +12,7 @@ import {
   requireLinkOptions,
 } from '../connection/redis-options.ts';
 import { SentinelEndpoint } from '../connection/sentinel/sentinel-endpoint.ts';
-import { addressOf } from '../connection/server-options.ts';
+import { addressOf, type ServerOptions } from '../connection/server-options.ts';
 import { SingleConnection } from '../connection/single-connection.ts';
 import { TwoConnectionLink } from '../connection/two-connection-link.ts';
 import { RedisBackplaneError } from '../errors.ts';
@@ -73,7 +73,9 @@ function clusterLink(options: ClusterOptions, { connection, limits }: LinkRules)
 
 /** Describes why Redis cannot be used, and what can be done. */
 function problemOf({ target }: LinkRules, error: Error): string {
-  return `${nameOf(target)} cannot be used: ${reasonOf(error)}; ${remedyOf(error)}`;
+  const remedy = remedyOf(target, error);
+  const problem = `${nameOf(target)} cannot be used: ${reasonOf(error)}`;
+  return remedy === undefined ? problem : `${problem}; ${remedy}`;
 }
 
 function nameOf(target: RedisTarget): string {
@@ -89,11 +91,29 @@ const UNREACHABLE: ReadonlySet<string | undefined> = new Set([
   'EAI_AGAIN',
 ]);
 
-function remedyOf(error: Error): string {
+/** Codes of errors when a server does not speak TLS; without a code: there was no reply. */
+const NO_TLS: ReadonlySet<string | undefined> = new Set([
+  undefined,
+  'ECONNRESET',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+]);
+
+function remedyOf(target: RedisTarget, error: Error): string | undefined {
   const code = replyCode(error);
   if (NO_CREDENTIALS.has(code)) return 'set the username and the password that Redis expects';
   if (code === 'LOADING') return 'connect again when Redis has loaded its data';
   const { code: systemCode } = error as NodeJS.ErrnoException;
   if (UNREACHABLE.has(systemCode)) return 'start Redis there, or correct its address';
-  return 'see the cause';
+  const isServerOverTls = target.kind === 'server' && usesTls(target.server);
+  if (isServerOverTls && code === undefined && NO_TLS.has(systemCode)) {
+    return 'does it speak TLS at this port? For a server without TLS write redis: instead of rediss:, or no socket.tls';
+  }
+  return undefined;
+}
+
+function usesTls({ url, socket }: ServerOptions): boolean {
+  return url === undefined
+    ? (socket as { tls?: boolean } | undefined)?.tls === true
+    : url.startsWith('rediss:');
 }

@@ -31,6 +31,9 @@ async function startServer(reply: string): Promise<string> {
   return `redis://127.0.0.1:${port}`;
 }
 
+/** How the first record of a handshake of TLS begins (RFC 8446, 5.1). */
+const HANDSHAKE = '\x16\x03';
+
 describe('openLink', () => {
   it('connects by URL, with a password, and through a socket of Unix', async () => {
     const folder = `/tmp/redis-${process.pid}-${Math.random().toString(36).slice(2)}.sock`;
@@ -106,6 +109,25 @@ describe('openLink', () => {
       proxy.pass();
       await until('no connection is left', () => proxy.connections === 0);
     }
+  });
+
+  it('asks for TLS where a server without it does not reply, and says nothing more of errors that say all', async () => {
+    const { port } = await startRedis();
+    const proxy = await startProxy({ port });
+    for (const client of [
+      { url: `rediss://127.0.0.1:${proxy.port}` },
+      { socket: { port: proxy.port, tls: true as const } },
+    ]) {
+      const clock = new VirtualClock();
+      const hello = proxy.seen(HANDSHAKE);
+      const failure = failureOf({ client, clock, connectTimeoutMs: 300 });
+      await hello;
+      await clock.advance(300);
+      expect((await failure).message).toContain('does it speak TLS at this port?');
+    }
+    expect((await failureOf({ url: `redis://127.0.0.1:${port}/99` })).message).toBe(
+      `Redis at 127.0.0.1:${port} cannot be used: ERR DB index is out of range`,
+    );
   });
 
   it('refuses a server that is loading its data', async () => {
