@@ -26,6 +26,8 @@ export class SentinelEndpoint implements Endpoint {
   readonly #watch: SentinelWatch;
   /** The address of the primary that was named last, as connections have it. */
   #named: string | undefined;
+  /** How often a sentinel has named another primary. */
+  #switches = 0;
 
   /** @param changed - called when a sentinel has named another primary. */
   constructor(options: SentinelOptions, rules: ConnectionRules, changed: () => void) {
@@ -33,25 +35,20 @@ export class SentinelEndpoint implements Endpoint {
     this.#rules = rules;
     this.#sentinels = options.sentinelRootNodes;
     this.#watch = new SentinelWatch(options, rules, (sentinel, primary) => {
-      this.#prefer(sentinel);
+      this.#switches += 1;
+      this.#sentinels = [sentinel, ...this.#sentinels.filter((other) => !isSame(other, sentinel))];
       this.#named = addressOf(this.#primaryAt(primary));
       changed();
     });
   }
 
+  /** Asks again if a sentinel names another primary meanwhile: the one that was asked may not know it yet. */
   async resolve(signal: AbortSignal): Promise<ServerOptions> {
-    const { name } = this.#options;
-    const failures: Error[] = [];
-    for (const sentinel of this.#sentinels) {
-      signal.throwIfAborted();
-      try {
-        return await this.#askSentinel(sentinel, signal);
-      } catch (error) {
-        failures.push(error as Error);
-      }
+    for (;;) {
+      const switches = this.#switches;
+      const server = await this.#askSentinels(signal);
+      if (switches === this.#switches) return server;
     }
-    const reasons = failures.map(reasonOf).join('; ');
-    throw new AggregateError(failures, `no sentinel knows the primary ${name}: ${reasons}`);
   }
 
   async check(connection: ServerConnection): Promise<void> {
@@ -72,14 +69,31 @@ export class SentinelEndpoint implements Endpoint {
     return this.#watch.close(cause);
   }
 
+  async #askSentinels(signal: AbortSignal): Promise<ServerOptions> {
+    const { name } = this.#options;
+    const failures: Error[] = [];
+    for (const sentinel of this.#sentinels) {
+      signal.throwIfAborted();
+      try {
+        return await this.#askSentinel(sentinel, signal);
+      } catch (error) {
+        failures.push(error as Error);
+      }
+    }
+    const reasons = failures.map(reasonOf).join('; ');
+    throw new AggregateError(failures, `no sentinel knows the primary ${name}: ${reasons}`);
+  }
+
   async #askSentinel(sentinel: NodeAddress, signal: AbortSignal): Promise<ServerOptions> {
     const { name, sentinelClientOptions = {}, nodeAddressMap } = this.#options;
     const server = serverAt(sentinel, sentinelClientOptions as ServerOptions, nodeAddressMap);
+    const switches = this.#switches;
     return withConnection(server, this.#rules, signal, async (ask, address) => {
       const named = await primaryOf(ask, name, address);
       const primary = this.#primaryAt(named);
-      this.#named = addressOf(primary);
       const others = await this.#others(ask, sentinel);
+      if (switches !== this.#switches) return primary;
+      this.#named = addressOf(primary);
       this.#sentinels = [sentinel, ...others];
       this.#watch.watch(this.#sentinels);
       this.#watch.learn(sentinel, named);
@@ -92,10 +106,6 @@ export class SentinelEndpoint implements Endpoint {
     return serverAt(primary, nodeClientOptions as ServerOptions, nodeAddressMap);
   }
 
-  #prefer(sentinel: NodeAddress): void {
-    this.#sentinels = [sentinel, ...this.#sentinels.filter((other) => other !== sentinel)];
-  }
-
   /** Returns the other sentinels: those that the program has named, and those that this one knows. */
   async #others(ask: Ask, sentinel: NodeAddress): Promise<NodeAddress[]> {
     const reply = (await ask('SENTINEL', 'SENTINELS', this.#options.name)) as readonly RedisReply[];
@@ -106,6 +116,10 @@ export class SentinelEndpoint implements Endpoint {
     others.delete(addressText(sentinel.host, sentinel.port));
     return [...others.values()];
   }
+}
+
+function isSame(one: NodeAddress, other: NodeAddress): boolean {
+  return one.host === other.host && one.port === other.port;
 }
 
 /** Returns the address in a list of fields and values. */
