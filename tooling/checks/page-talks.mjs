@@ -41,7 +41,22 @@ export const PAGE_TALKS = new Map([
   ['docs/run-mcp.md 1', async (port) => assert.equal(await callTool(port, 'add', { a: 1, b: 2 }), '3')],
   ['docs/run-mcp.md 2', countInSession],
   ['docs/run-mcp.md 3', async (port) => assert.equal(await callTool(port, 'add', { a: 1, b: 2 }), '3')],
+  ['docs/topics-on-many-processes.md 1', publishAndRead],
 ]);
+
+/** Reads from any of the processes what one of them has published. @param {number} port */
+async function publishAndRead(port) {
+  const live = `http://localhost:${port}/live?topic=room:1`;
+  const headers = { 'Content-Type': 'application/json', Connection: 'close' };
+  const response = await fetch(live, { method: 'POST', headers, body: '{"data":"hello"}' });
+  assert.equal(response.status, 200);
+  const { cursor } = await response.json();
+  for (let i = 0; i < 4; i += 1) {
+    const { records } = JSON.parse(await get(port, '/live?topic=room:1&last=1'));
+    assert.deepEqual(records, [{ cursor, data: 'hello' }]);
+    assert.equal(typeof JSON.parse(await get(port, '/health')).backplane.topics, 'number');
+  }
+}
 
 /** @param {number} port */
 async function callHono(port) {
