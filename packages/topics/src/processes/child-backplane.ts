@@ -1,5 +1,6 @@
+import type { ClockTimer } from '@landspout/ioloop';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
-import type { DoorEnd, DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
+import type { DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
 import { runInRootContext } from '@landspout/ioloop/reactor';
 import type {
   Backplane,
@@ -24,7 +25,9 @@ import { BackplaneError } from '../errors.ts';
 import { frozen, type Payload, type TopicEnd, type TopicMember } from '../record.ts';
 import { type CallPlan, ChildCalls } from './child-calls.ts';
 import { ChildFollowing } from './child-following.ts';
+import { ChildMembers } from './child-members.ts';
 import { ChildReplies } from './child-replies.ts';
+import { type LostReason, lostReply, PROBLEMS } from './lost-door.ts';
 import type { ProcessesRules } from './processes-options.ts';
 import {
   appendToParent,
@@ -38,6 +41,8 @@ import { readFromParent } from './wire-replies.ts';
 
 /** How long after its parent's end the system may still report it as that of this process. */
 const ORPHANED_MS = 5000;
+/** A parent that closes the doors of a child again and again is not kept busy with that. */
+const REOPEN_MS = 1000;
 /** How long `close` waits for replies. */
 const CLOSE_WAIT_MS = 5000;
 const NOTHING: BackplaneStats = { topics: 0, runs: 0, records: 0, historyBytes: 0, members: 0 };
@@ -48,7 +53,9 @@ type Claimed = RunClaim | { readonly token: undefined; readonly run: RunInfo };
 export class ChildBackplane implements Backplane {
   readonly name = 'processes';
   readonly #rules: ProcessesRules;
-  readonly #door: MessageDoor;
+  readonly #open: () => MessageDoor;
+  #door: MessageDoor;
+  readonly #members = new ChildMembers();
   readonly #calls: ChildCalls;
   readonly #following: ChildFollowing;
   readonly #replies: ChildReplies;
@@ -57,17 +64,23 @@ export class ChildBackplane implements Backplane {
   /** The process of the parent. */
   readonly #parent = process.ppid;
   #isLost = false;
+  /** Whether the parent has ever accepted the door. */
+  #wasOpen = false;
+  /** Until the door is opened again, or what is followed ends. */
+  #lossTimer: ClockTimer | undefined;
   #stats = NOTHING;
   #isCounting = false;
   #closed: Promise<void> | undefined;
 
   private constructor(rules: ProcessesRules, openDoor: (handler: DoorHandler) => MessageDoor) {
     this.#rules = rules;
-    this.#door = openDoor({
-      message: (message) => this.#received(message),
-      drained() {},
-      closed: (reason) => this.#lost(reason),
-    });
+    this.#open = () =>
+      openDoor({
+        message: (message) => this.#received(message),
+        drained() {},
+        closed: (reason) => this.#lost(reason),
+      });
+    this.#door = this.#open();
     const { clock } = rules;
     this.#calls = new ChildCalls({ door: this.#door, clock, broken: () => this.#broken() });
     this.#following = new ChildFollowing(this.#calls, rules.logger);
@@ -85,13 +98,7 @@ export class ChildBackplane implements Backplane {
   ): Promise<ChildBackplane> {
     const child = new ChildBackplane(rules, openDoor);
     try {
-      const version = await child.#calls.make<number>({
-        operation: 'ProcessesBackplane.open',
-        isChange: false,
-        isUrgent: true,
-        encode: (writer, call) => helloToParent(writer, call, WIRE_VERSION),
-      });
-      if (version > WIRE_VERSION) child.#parentIsNewer(version);
+      await child.#greet();
     } catch (error) {
       child.#door.close();
       throw error;
@@ -140,11 +147,13 @@ export class ChildBackplane implements Backplane {
   }
 
   join(topic: string, member: TopicMember, settings: PresenceSettings): Promise<void> {
-    return this.#change('join', { method: 'join', args: [topic, member, settings] }, nothing);
+    const joined = (): void => this.#members.joined({ topic, member, settings });
+    return this.#change('join', { method: 'join', args: [topic, member, settings] }, joined);
   }
 
   leave(topic: string, member: string, settings: PresenceSettings): Promise<void> {
-    return this.#change('leave', { method: 'leave', args: [topic, member, settings] }, nothing);
+    const left = (): void => this.#members.left(topic, member);
+    return this.#change('leave', { method: 'leave', args: [topic, member, settings] }, left);
   }
 
   claimRun(run: NewRun): Promise<Claimed> {
@@ -248,6 +257,17 @@ export class ChildBackplane implements Backplane {
     );
   }
 
+  async #greet(): Promise<void> {
+    const version = await this.#calls.make<number>({
+      operation: 'ProcessesBackplane.open',
+      isChange: false,
+      isUrgent: true,
+      encode: (writer, call) => helloToParent(writer, call, WIRE_VERSION),
+    });
+    this.#wasOpen = true;
+    if (version > WIRE_VERSION) this.#parentIsNewer(version);
+  }
+
   #parentIsNewer(version: number): void {
     this.#newerVersion = version;
     this.#rules.logger.warn(
@@ -287,78 +307,84 @@ export class ChildBackplane implements Backplane {
   #lost(reason: LostReason): void {
     this.#isLost = true;
     const { name, logger } = this.#rules;
-    const problem = PROBLEMS[reason](name);
-    const isKnown = this.#closed !== undefined || reason === 'refused';
-    if (!isKnown)
-      logger.warn({ name }, `${problem}; topics and runs cannot be used any more in this process`);
+    // If the door was opened again, the parent had a backplane before.
+    const problem = PROBLEMS[reason === 'refused' && this.#wasOpen ? 'closed' : reason](name);
+    const isFinal = this.#closed !== undefined || reason === 'refused';
+    if (!isFinal)
+      logger.warn({ name }, `${problem}; topics and runs cannot be used at present in this process`);
     this.#calls.refuse(
       (operation) => new BackplaneError('ERR_TOPICS_UNAVAILABLE', `${operation}: ${problem}`),
     );
     this.#calls.fail(({ operation, isChange }) =>
       lostReply(operation, isChange && reason !== 'refused', problem),
     );
-    if (reason === 'ended') this.#parentEnded();
+    if (reason === 'ended') this.#following.lose();
     else this.#following.close();
+    if (isFinal) return;
+    if (reason === 'ended') this.#later(ORPHANED_MS, () => this.#endIfParentLives());
+    else this.#later(REOPEN_MS, () => this.#reopen());
   }
 
-  /** After its parent, this process ends as well. Its clients come back, so their subscriptions do not end. */
-  #parentEnded(): void {
-    this.#following.lose();
+  #later(delayMs: number, then: () => void): void {
     runInRootContext(() => {
-      const timer = this.#rules.clock.setTimeout(() => {
-        // If only the channel is broken, nobody would stop this process: its readers must not wait for ever.
-        if (process.ppid === this.#parent) this.#following.close();
-      }, ORPHANED_MS);
-      timer.unref();
+      this.#lossTimer = this.#rules.clock.setTimeout(then, delayMs);
+      this.#lossTimer.unref();
     }, undefined);
+  }
+
+  /**
+   * After its parent, this process ends as well. Its clients come back, so their subscriptions do not end. If only the
+   * channel is broken, nothing would stop this process, and its readers must not wait for ever.
+   */
+  #endIfParentLives(): void {
+    if (process.ppid !== this.#parent) return;
+    const { logger, name } = this.#rules;
+    logger.error(
+      { name },
+      'the channel to the parent is broken; subscriptions end, and this process has to be restarted',
+    );
+    this.#following.close();
+  }
+
+  /**
+   * Opens the door anew. Subscriptions have ended with `closed`, so that their clients come back with their cursors; the
+   * members of this process join again; its runs were interrupted.
+   */
+  #reopen(): void {
+    const { logger, name } = this.#rules;
+    try {
+      this.#door = this.#open();
+    } catch (error) {
+      logger.error({ name, error }, 'the door to the parent cannot be opened again; restart this process');
+      return;
+    }
+    this.#isLost = false;
+    this.#calls.allow(this.#door);
+    // If the parent does not accept the door, that is noticed elsewhere.
+    this.#greet().catch(nothing);
+    const plan = { operation: 'join', isChange: true, isUrgent: true };
+    for (const { topic, member, settings } of this.#members.all()) {
+      this.#call(plan, { method: 'join', args: [topic, member, settings] }, nothing).catch((error) =>
+        logger.warn({ topic, error }, 'a member of this process could not join again'),
+      );
+    }
   }
 
   async #close(): Promise<void> {
     const closed = (operation: string) =>
       new BackplaneError('ERR_TOPICS_CLOSED', `${operation}: the backplane is closed`);
+    this.#lossTimer?.cancel();
     this.#calls.refuse(closed);
-    await this.#waitForReplies();
+    await this.#calls.waitIdle(CLOSE_WAIT_MS);
     this.#calls.refuse(closed);
     this.#calls.fail(({ operation, isChange }) => lostReply(operation, isChange, 'the backplane was closed'));
     this.#following.close();
     this.#door.close();
   }
-
-  async #waitForReplies(): Promise<void> {
-    if (this.#calls.size === 0) return;
-    await new Promise<void>((resolve) => {
-      runInRootContext(() => {
-        const timer = this.#rules.clock.setTimeout(resolve, CLOSE_WAIT_MS);
-        void this.#calls.waitIdle().then(() => {
-          timer.cancel();
-          resolve();
-        });
-      }, undefined);
-    });
-  }
 }
 
 /** Small calls without which a run is lost, or a member stays. */
 const URGENT: ReadonlySet<WireCall['method']> = new Set(['renewRun', 'releaseRun', 'leave'] as const);
-
-type LostReason = DoorEnd | 'broken';
-
-const PROBLEMS: Readonly<Record<LostReason, (name: string) => string>> = {
-  broken: () => 'the messages of the parent are damaged, or it does not take any; restart this process',
-  ended: () => 'the parent has ended',
-  closed: () => 'the parent has closed its backplane',
-  refused: (name) =>
-    `the parent has no backplane named ${JSON.stringify(name)}; call ProcessesBackplane.open with the same name above server.start or forkProcesses, so that it runs in the parent too, and restart the whole program`,
-};
-
-function lostReply(operation: string, isChange: boolean, problem: string): BackplaneError {
-  return isChange
-    ? new BackplaneError(
-        'ERR_TOPICS_OUTCOME_UNKNOWN',
-        `${operation}: ${problem} before it replied, so it may have been done`,
-      )
-    : new BackplaneError('ERR_TOPICS_UNAVAILABLE', `${operation}: ${problem}`);
-}
 
 function nothing(): void {}
 

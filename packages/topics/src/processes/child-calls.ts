@@ -57,7 +57,7 @@ export interface CallServices {
 /** The calls of a child to its parent. Each is settled by its reply, by the end of the door, or after 30 to 40 s. */
 export class ChildCalls {
   readonly #services: CallServices;
-  readonly #door: MessageDoor;
+  #door: MessageDoor;
   readonly #writer = new ByteWriter();
   readonly #pending = new Map<number, PendingCall>();
   #last = 0;
@@ -107,8 +107,9 @@ export class ChildCalls {
     });
   }
 
-  /** Sends a message that has no reply and has to arrive. */
+  /** Sends a message that has no reply and has to arrive, unless no more calls are made. */
   tell(encode: (writer: ByteWriter) => Uint8Array): void {
+    if (this.#refusal !== undefined) return;
     if (!this.#door.send(encode(this.#writer), true)) this.#services.broken();
   }
 
@@ -150,6 +151,12 @@ export class ChildCalls {
     this.#refusal = refusal;
   }
 
+  /** Makes calls again, through another door. */
+  allow(door: MessageDoor): void {
+    this.#door = door;
+    this.#refusal = undefined;
+  }
+
   /** Settles all calls without a reply. */
   fail(errorOf: (plan: CallPlan<unknown>) => BackplaneError): void {
     const calls = [...this.#pending.values()];
@@ -160,14 +167,21 @@ export class ChildCalls {
     }
     this.#waiting = 0;
     this.#timer?.cancel();
+    this.#timer = undefined;
     this.#idle();
   }
 
-  /** Resolves when all calls have their reply. */
-  waitIdle(): Promise<void> {
-    if (this.#waiting === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onIdle = resolve;
+  /** Resolves when all calls have their reply, or after this time. */
+  async waitIdle(mostMs: number): Promise<void> {
+    if (this.#waiting === 0) return;
+    await new Promise<void>((resolve) => {
+      runInRootContext(() => {
+        const timer = this.#services.clock.setTimeout(resolve, mostMs);
+        this.#onIdle = () => {
+          timer.cancel();
+          resolve();
+        };
+      }, undefined);
     });
   }
 

@@ -75,6 +75,8 @@ const FIRST_CHILD_MS = 10_000;
  * Open it above `server.start` or `forkProcesses`, in code that runs in the parent and in each child. A record is
  * delivered, and its `publish` resolves, after the parent has it. A child that dies loses only publishes that had not
  * resolved; its members leave, and its runs are interrupted or continued in another child. A new child finds the history.
+ * If a child loses its connection to a parent that runs, its subscriptions end with `closed`, its runs are interrupted, and
+ * after a second it is connected anew.
  * If the parent dies, all children end, and the history is lost unless there is a journal, which the parent of
  * `forkProcesses` closes when the last child has ended.
  *
