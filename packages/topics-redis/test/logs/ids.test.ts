@@ -99,7 +99,8 @@ describe('records that a failover to a server whose clock is behind has lost', (
     await backplane.writeRun('run', token, '"new 2"');
     await backplane.endRun('run', token, { how: 'finished' });
     const { gap, records } = await backplane.read(run('run'), { after: lost }, WHOLE);
-    expect([gap?.reason, records.map(({ data }) => data)]).toEqual(['reset', [1, 'new 2']]);
+    expect(['future', 'reset']).toContain(gap?.reason);
+    expect(records.map(({ data }) => data)).toEqual([1, 'new 2']);
   });
 });
 
