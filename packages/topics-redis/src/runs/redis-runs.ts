@@ -118,8 +118,7 @@ export class RedisRuns {
     return this.#callIds.call(`end ${token} ${id}`, async (callId) => {
       const reply = await this.#held(END, id, token, [callId, jsonOf(end)]);
       const [, epoch, entry, json] = reply.map(textOf) as [string, string, string, string];
-      this.#index.lost(id, token);
-      this.#index.gone({ id, epoch });
+      this.#index.ended({ id, epoch }, token);
       await this.#services.followers.reached(logOf(id), epoch, entry);
       return endOf(json, epoch, entry);
     });
@@ -136,7 +135,7 @@ export class RedisRuns {
   /** As `Backplane.claimExpiredRun`. A run that a newer version has written is left to processes that have it. */
   async claimExpiredRun(id?: string): Promise<RunClaim | undefined> {
     if (id !== undefined) return this.#claimExpired({ id, epoch: '' });
-    await this.#index.addHeld();
+    await this.#index.refresh();
     for (let taken = 0; taken < MAX_TAKEN; taken += 1) {
       const run = this.#nextUnclear() ?? (await this.#index.take());
       if (run === undefined) return undefined;

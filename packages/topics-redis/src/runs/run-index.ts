@@ -3,11 +3,18 @@ import type { RateLimitedLog } from '@landspout/ioloop/reactor';
 import { BackplaneError } from '@landspout/topics';
 import { ExpiryIndex } from '../connection/expiry-index.ts';
 import type { RedisLink } from '../connection/redis-link.ts';
+import { keysOf } from '../keys.ts';
+import { listOf, textOf } from '../logs/replies.ts';
 
 /** How many runs of this process each search adds to the index, if they are not there. */
 const ADDED_AT_ONCE = 100;
 /** After how many searches a run that was not renewed meanwhile counts as lost. */
 const SEARCHES_PER_LEASE = 20;
+/** After how many searches a run that has ended is not listed any more: about a lease. */
+const SEARCHES_AFTER_END = 3;
+/** Most runs that have ended and are still listed; any process removes others when their lease is over. */
+const MAX_ENDED = 10_000;
+const REMOVED_AT_ONCE = 500;
 /** How long a run that a search has found is hidden from others, in milliseconds. */
 const HOLD_MS = 15_000;
 
@@ -34,21 +41,23 @@ export interface IndexServices {
 /**
  * Where expired runs are looked for: all runs without an end. It may list others too, and the process that has a run adds
  * it again if it is lost.
+ *
+ * A run that has ended is listed for one more lease, because a failover of its node in a cluster may lose the end.
  */
 export class RunIndex {
+  readonly #services: IndexServices;
   readonly #index: ExpiryIndex;
-  readonly #quietLog: RateLimitedLog;
-  readonly #maxRuns: number;
   /** Each with the number of searches at its last renewal. */
   readonly #held = new Map<string, { readonly run: HeldRun; readonly renewedAt: number }>();
+  /** Runs that this process has ended, each with the number of searches at that time; the oldest first. */
+  readonly #ended = new Map<string, { readonly run: IndexedRun; readonly endedAt: number }>();
   #searches = 0;
   /** Where adding goes on. */
   #unadded: Iterator<string> | undefined;
 
-  constructor({ link, prefix, quietLog, maxRuns }: IndexServices) {
-    this.#index = new ExpiryIndex(link, `${prefix}:{runs}`);
-    this.#quietLog = quietLog;
-    this.#maxRuns = maxRuns;
+  constructor(services: IndexServices) {
+    this.#services = services;
+    this.#index = new ExpiryIndex(services.link, `${services.prefix}:{runs}`);
   }
 
   /** Number of runs that this process has claimed, as far as it knows. */
@@ -58,7 +67,7 @@ export class RunIndex {
 
   /** Adds a run that is about to be claimed. @returns false if there are too many. @throws BackplaneError */
   add(run: IndexedRun, leaseMs: number): Promise<boolean> {
-    return this.#index.add(entryOf(run), leaseMs, this.#maxRuns);
+    return this.#index.add(entryOf(run), leaseMs, this.#services.maxRuns);
   }
 
   /** Notes that this process has claimed a run, or renewed its lease. */
@@ -71,7 +80,17 @@ export class RunIndex {
     if (this.#held.get(id)?.run.token === token) this.#held.delete(id);
   }
 
-  /** Notes that a run has ended, or is not there. */
+  /** Notes that this process has ended a run. */
+  ended(run: IndexedRun, token: number): void {
+    const leaseMs = this.#held.get(run.id)?.run.leaseMs ?? HOLD_MS;
+    this.lost(run.id, token);
+    if (this.#ended.size < MAX_ENDED) {
+      this.#ended.set(entryOf(run), { run, endedAt: this.#searches });
+    }
+    this.expires(run, leaseMs);
+  }
+
+  /** Notes that a run has ended a while ago, or is not there. */
   gone(run: IndexedRun): void {
     this.#report(this.#index.remove(entryOf(run)));
   }
@@ -96,9 +115,15 @@ export class RunIndex {
     return entry === undefined ? undefined : runOf(entry);
   }
 
-  /** Adds the next runs that this process has, if they are not there. Once for each search. @throws BackplaneError */
-  async addHeld(): Promise<void> {
+  /**
+   * Adds the next runs that this process has, if they are not there, and removes those that it has ended. Once for each
+   * search.
+   *
+   * @throws BackplaneError
+   */
+  async refresh(): Promise<void> {
     this.#searches += 1;
+    this.#removeEnded();
     const runs: HeldRun[] = [];
     for (let left = Math.min(ADDED_AT_ONCE, this.#held.size); left > 0; left -= 1) {
       const run = this.#nextHeld();
@@ -126,6 +151,24 @@ export class RunIndex {
     return undefined;
   }
 
+  #removeEnded(): void {
+    let left = REMOVED_AT_ONCE;
+    for (const [entry, { run, endedAt }] of this.#ended) {
+      if (left === 0 || this.#searches - endedAt < SEARCHES_AFTER_END) return;
+      left -= 1;
+      this.#ended.delete(entry);
+      this.#report(this.#removeIfEnded(run));
+    }
+  }
+
+  /** If Redis has lost the end, a search finds the run when its lease is over. */
+  async #removeIfEnded(run: IndexedRun): Promise<void> {
+    const { link, prefix } = this.#services;
+    const { meta } = keysOf(prefix, { kind: 'run', name: run.id });
+    const [epoch, end] = listOf(await link.send(meta, ['HMGET', meta, 'epoch', 'end']));
+    if (textOf(epoch) !== run.epoch || end !== null) await this.#index.remove(entryOf(run));
+  }
+
   /** What could not be written there is found out by the next search. */
   #report(call: Promise<void>): void {
     call.catch((error) => this.#warn(error));
@@ -133,7 +176,7 @@ export class RunIndex {
 
   #warn(error: unknown): void {
     if (error instanceof BackplaneError && error.code === 'ERR_TOPICS_CLOSED') return;
-    this.#quietLog.warn(
+    this.#services.quietLog.warn(
       'run index',
       { error },
       'the index of the runs in Redis is behind; it is made up for',

@@ -37,10 +37,16 @@ class Program {
   }
 
   /** Ends it as a kill does. */
-  async kill(): Promise<void> {
+  async kill(trial: RedisTrial): Promise<void> {
     await this.node.proxy.close();
     await this.node.backplane.close();
-    await this.runs.close();
+    let isClosed = false;
+    const closing = this.runs.close().then(() => {
+      isClosed = true;
+    });
+    // It waits for an end that could not be written, by the clock of the processes.
+    while (!isClosed) await trial.clock.advance(100);
+    await closing;
   }
 
   async #produce(run: Run, trial: RedisTrial): Promise<void> {
@@ -94,7 +100,7 @@ describe('runs of many processes', () => {
             return proxy.pass();
           case 4:
             programs.splice(index, 1);
-            await program.kill();
+            await program.kill(trial);
             await add();
             return;
           default:
