@@ -34,7 +34,7 @@ export function endKeyOf(channel: string): string {
 const ALL_PLAIN = /^[A-Za-z0-9._~-]*$/;
 
 /** Encodes a name, so that `{`, `}`, `:` and spaces in it mean nothing in a key. */
-export function encodeName(name: string): string {
+function encodeName(name: string): string {
   if (ALL_PLAIN.test(name)) return name;
   let encoded = '';
   for (const byte of Buffer.from(name)) {
