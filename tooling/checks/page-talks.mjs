@@ -50,7 +50,7 @@ async function publishAndRead(port) {
   const headers = { 'Content-Type': 'application/json', Connection: 'close' };
   const response = await fetch(live, { method: 'POST', headers, body: '{"data":"hello"}' });
   assert.equal(response.status, 200);
-  const { cursor } = await response.json();
+  const { cursor } = /** @type {{ cursor: string }} */ (await response.json());
   for (let i = 0; i < 4; i += 1) {
     const { records } = JSON.parse(await get(port, '/live?topic=room:1&last=1'));
     assert.deepEqual(records, [{ cursor, data: 'hello' }]);

@@ -102,7 +102,10 @@ export class RedisCluster {
     await until(`the cluster is in the state ${state}`, async () => {
       for (const server of this.#all) {
         if (!server.isRunning) continue;
-        if (!(await server.command('CLUSTER', 'INFO')).includes(`cluster_state:${state}`)) return false;
+        const info = await server.command('CLUSTER', 'INFO');
+        if (!info.includes(`cluster_state:${state}`)) return false;
+        // A cluster that is partly usable is so before its nodes know which of them has which slots.
+        if (state === 'ok' && !info.includes(`cluster_slots_ok:${SLOTS}`)) return false;
       }
       return true;
     });
