@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { IOLoop, type Topic, Topics, taskId } from 'landspout';
+import { MemoryBackplane } from 'landspout/topics';
 import { type DemoOptions, hasParent, mayKill, processCount } from './demo-options.ts';
 
 export const PROCESS_TOPIC = 'process';
@@ -30,7 +31,7 @@ export interface ProcessFacts {
  * it reaches another process, its cursor is of an unknown epoch, and it gets the record of that process.
  */
 export class OwnProcess {
-  readonly topics = new Topics({ maxRecords: 1 });
+  readonly topics = new Topics({ backplane: new MemoryBackplane(), maxRecords: 1 });
   readonly topic: Topic<ProcessFacts> = this.topics.topic(PROCESS_TOPIC);
   #facts: ProcessFacts;
 
