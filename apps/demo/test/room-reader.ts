@@ -6,7 +6,7 @@ import { admit, clientOf } from './visitor.ts';
 
 export const LOBBY = 'room:lobby';
 
-/** A visitor who reads the lobby from its start, and knows which process serves the connection. */
+/** A visitor in the lobby, which is read from its start; knows which process serves the connection. */
 export class RoomReader implements Disposable {
   readonly id: string;
   readonly client: TopicsClient;

@@ -10,7 +10,7 @@ const REDIS_PREFIX = 'landspout-demo';
 export interface Backplanes {
   /** Rooms and responses: outlives the server. */
   readonly kept: Backplane;
-  /** What is of no use after the server: who is there. */
+  /** What is of no use after the server: presence. */
   readonly passing: Backplane;
   close(): Promise<void>;
 }

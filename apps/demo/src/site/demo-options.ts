@@ -14,7 +14,7 @@ export interface DemoOptions {
   readonly redis: URL | undefined;
 }
 
-/** Most time of a stop. Longer than a browser takes; a person who waits for it presses Ctrl-C again. */
+/** Most time of a stop. Longer than a browser takes; a person in a hurry presses Ctrl-C again. */
 export const DRAIN_MS = 8_000;
 
 /** Few tabs a second, so that one can watch: all of them are closed in the first 3 s in any case. */

@@ -18,8 +18,7 @@ export interface LinkWatcher {
  * The two connections of one process to Redis: one for commands, and one for announcements. A server, a server behind
  * sentinels, or a cluster.
  *
- * Calls that are waiting when the connection is lost reject, and are not repeated. A call that cannot be sent at once,
- * because the connection is lost, rejects at once.
+ * Calls that are waiting when the connection is lost reject, and are not repeated. While it is lost, calls reject at once.
  */
 export interface RedisLink {
   /**

@@ -9,6 +9,21 @@ const UNKNOWN = { code: 'ERR_TOPICS_OUTCOME_UNKNOWN' };
 const countIn = async (trial: RedisTrial, topic: string) =>
   Number(await trial.link.send('x', ['HLEN', `landspout:{t:${topic}}:members`]));
 
+/** Bob is in a room, and ada has joined it, but the reply to that is lost. */
+async function joinWithLostReply() {
+  const trial = await RedisTrial.start();
+  const { backplane, proxy } = await trial.openProxied();
+  const watched = await WatchedMembers.of(await trial.open(), 'room');
+  await backplane.join('room', { member: 'bob' }, PRESENCE);
+  proxy.halt('toClient');
+  const joining = backplane.join('room', { member: 'ada' }, PRESENCE);
+  await expect.poll(() => watched.present).toEqual(['ada', 'bob']);
+  proxy.cut();
+  await expect(joining).rejects.toMatchObject(UNKNOWN);
+  proxy.pass();
+  return { trial, backplane, watched };
+}
+
 describe('members when Redis or a connection is lost', () => {
   it('joins all members anew after Redis has lost its memory', async () => {
     const trial = await RedisTrial.start();
@@ -52,16 +67,7 @@ describe('members when Redis or a connection is lost', () => {
   });
 
   it('counts a join once that is repeated because its outcome was unknown', async () => {
-    const trial = await RedisTrial.start();
-    const { backplane, proxy } = await trial.openProxied();
-    const watched = await WatchedMembers.of(await trial.open(), 'room');
-    await backplane.join('room', { member: 'bob' }, PRESENCE);
-    proxy.halt('toClient');
-    const joining = backplane.join('room', { member: 'ada' }, PRESENCE);
-    await expect.poll(() => watched.present).toEqual(['ada', 'bob']);
-    proxy.cut();
-    await expect(joining).rejects.toMatchObject(UNKNOWN);
-    proxy.pass();
+    const { trial, backplane, watched } = await joinWithLostReply();
     await expect
       .poll(async () => {
         await trial.advance(100);
@@ -73,16 +79,7 @@ describe('members when Redis or a connection is lost', () => {
   });
 
   it('removes a member whose join failed as far as the caller knows', async () => {
-    const trial = await RedisTrial.start();
-    const { backplane, proxy } = await trial.openProxied();
-    const watched = await WatchedMembers.of(await trial.open(), 'room');
-    await backplane.join('room', { member: 'bob' }, PRESENCE);
-    proxy.halt('toClient');
-    const joining = backplane.join('room', { member: 'ada' }, PRESENCE);
-    await expect.poll(() => watched.present).toEqual(['ada', 'bob']);
-    proxy.cut();
-    await expect(joining).rejects.toMatchObject(UNKNOWN);
-    proxy.pass();
+    const { trial, watched } = await joinWithLostReply();
     await expect
       .poll(async () => {
         await trial.advance(1000);
