@@ -42,6 +42,11 @@ export default library([
   'src/websocket/topics.ts',
   'src/websocket/fetch.ts',
   'src/websocket/hono.ts',
+  'src/web/gettext.ts',
+  'src/web/oidc.ts',
+  'src/options.ts',
+  'src/telemetry.ts',
+  'src/telemetry/opentelemetry.ts',
   'src/topics.ts',
   'src/topics/compliance.ts',
 ]);

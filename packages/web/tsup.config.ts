@@ -8,4 +8,6 @@ export default library([
   'src/entities/index.ts',
   'src/topics/index.ts',
   'src/node/index.ts',
+  'src/gettext/index.ts',
+  'src/oidc/index.ts',
 ]);

@@ -7,11 +7,12 @@
  */
 export const LAYERS = [
   ['ioloop'],
-  ['iostream'],
+  ['iostream', 'options'],
   ['http1'],
   ['httpserver', 'httpclient'],
   ['web', 'topics'],
   ['websocket', 'topics-redis'],
+  ['telemetry'],
   ['landspout'],
 ];
 

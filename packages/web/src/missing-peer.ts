@@ -1,7 +1,13 @@
 import { WebUsageError } from './errors.ts';
 
 /** The optional peers, and the subpaths that need them. */
-const SUBPATHS = { entities: 'entities', eta: 'eta', 'linkify-it': 'linkify' } as const;
+const SUBPATHS = {
+  entities: 'entities',
+  eta: 'eta',
+  'gettext-parser': 'gettext',
+  'linkify-it': 'linkify',
+  'openid-client': 'oidc',
+} as const;
 
 /**
  * Makes the error for an optional peer dependency that could not be imported. It names the package, and the command that

@@ -53,6 +53,7 @@ export { withCallerStack } from '../caller-stack.ts';
 export { RateLimitedLog } from '../logger.ts';
 export { runInRootContext } from '../node-async-context.ts';
 export { callReporting, isThenable, reportRejection } from '../thenable.ts';
+export { type ContextWrapper, publishStart, type StartMessage } from './start-channel.ts';
 
 // Loggers of the program, and details that define the text of their record.
 

@@ -1,0 +1,3 @@
+import { library } from '@landspout/tooling-tsup';
+
+export default library(['src/index.ts']);

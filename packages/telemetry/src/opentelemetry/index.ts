@@ -1,0 +1,7 @@
+/**
+ * Spans of OpenTelemetry for requests, fetches, WebSocket messages and runs.
+ *
+ * @packageDocumentation
+ */
+
+export {};

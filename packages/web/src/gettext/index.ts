@@ -1,0 +1,7 @@
+/**
+ * Catalogues of gettext for the locales of `@landspout/web`.
+ *
+ * @packageDocumentation
+ */
+
+export {};

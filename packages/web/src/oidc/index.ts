@@ -1,0 +1,7 @@
+/**
+ * Sign-in with OAuth 2.0 and OpenID Connect.
+ *
+ * @packageDocumentation
+ */
+
+export {};
