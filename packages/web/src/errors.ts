@@ -91,6 +91,9 @@ const HTTP_ERROR_OPTIONS: OptionNames<HTTPErrorOptions> = {
   cause: true,
 };
 
+/** The codes of an {@link HTTPError}. Those that begin with `ERR_SIGN_IN` are of `@landspout/web/oidc`. */
+export type HTTPErrorCode = 'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGUMENT' | `ERR_SIGN_IN_${string}`;
+
 /**
  * Refuses a request. Thrown by a handler, it becomes a response with this status and the page of
  * `RequestHandler.writeError`. Any other error becomes a 500.
@@ -98,7 +101,7 @@ const HTTP_ERROR_OPTIONS: OptionNames<HTTPErrorOptions> = {
  * @example
  * throw new HTTPError(403, `${user} may not see this`);
  */
-export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGUMENT'> {
+export class HTTPError<Code extends HTTPErrorCode = HTTPErrorCode> extends CodedError<Code> {
   override readonly name: string = 'HTTPError';
 
   /** 400 to 599. */
@@ -116,12 +119,12 @@ export class HTTPError extends CodedError<'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGU
     status: number,
     logMessage?: string,
     options: HTTPErrorOptions = {},
-    code: 'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGUMENT' = 'ERR_WEB_HTTP',
+    code: HTTPErrorCode = 'ERR_WEB_HTTP',
   ) {
     webChecks.wholeNumber('HTTPError', 'status', status, 400, 599);
     webChecks.options('HTTPError', options, HTTP_ERROR_OPTIONS);
     const summary = `${status} ${options.reason ?? STATUS_REASONS[status] ?? 'Unknown'}`;
-    super(code, logMessage === undefined ? summary : `${summary}: ${logMessage}`, options);
+    super(code as Code, logMessage === undefined ? summary : `${summary}: ${logMessage}`, options);
     this.status = status;
     this.logMessage = logMessage;
     this.reason = options.reason;
@@ -147,7 +150,7 @@ export function statusOfError(error: unknown): number {
 }
 
 /** The request does not have a required argument. Results in a 400 unless it is caught. */
-export class MissingArgumentError extends HTTPError {
+export class MissingArgumentError extends HTTPError<'ERR_WEB_MISSING_ARGUMENT'> {
   override readonly name = 'MissingArgumentError';
 
   /** The name of the argument. */
