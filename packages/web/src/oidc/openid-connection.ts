@@ -216,10 +216,10 @@ export class OpenIDConnection implements ProviderConnection {
     if (clientSecret === undefined) return openid.None();
     return (metadata, client, body, headers) => {
       const offered: unknown = metadata.token_endpoint_auth_methods_supported;
-      const has = (method: string): boolean => Array.isArray(offered) && offered.includes(method);
-      // Without a list, it is basic (OpenID Connect Discovery §3, RFC 8414 §2).
-      const isPost = has('client_secret_post') && !has('client_secret_basic');
-      const method = clientAuth ?? (isPost ? 'client_secret_post' : 'client_secret_basic');
+      // Post if the provider has it: not all decode the secret of basic (RFC 6749 §2.3.1). Without a list, it is basic
+      // (OpenID Connect Discovery §3, RFC 8414 §2).
+      const hasPost = Array.isArray(offered) && offered.includes('client_secret_post');
+      const method = clientAuth ?? (hasPost ? 'client_secret_post' : 'client_secret_basic');
       const authOf = method === 'client_secret_post' ? openid.ClientSecretPost : openid.ClientSecretBasic;
       authOf(clientSecret)(metadata, client, body, headers);
     };

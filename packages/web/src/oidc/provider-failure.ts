@@ -104,7 +104,11 @@ function textOf(error: unknown): string {
   if (error instanceof openid.WWWAuthenticateChallengeError) {
     return `the provider responded with ${error.status} and a challenge`;
   }
-  const texts = causesOf(error).map(({ message }) => message);
+  const texts: string[] = [];
+  for (const { message } of causesOf(error)) {
+    // Some causes only repeat what the error says.
+    if (!texts.some((text) => text.includes(message))) texts.push(message);
+  }
   const response = responseOf(error);
   if (response !== undefined) texts.push(`the status was ${response.status}`);
   return printable(texts.join(': '));

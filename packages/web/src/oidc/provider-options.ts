@@ -24,8 +24,8 @@ export interface ProviderOptions<User> {
   /** Further parameters of each authorization request, such as `{ prompt: 'consent' }`. Default: none. */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
   /**
-   * How the client secret is sent to the provider. Default: `client_secret_basic`, unless the metadata of the provider
-   * list only `client_secret_post`.
+   * How the client secret is sent to the provider. Default: `client_secret_post` if the metadata of the provider list it,
+   * else `client_secret_basic`.
    */
   readonly clientAuth?: ClientAuthMethod | undefined;
   /** Decides who may sign in: unless it returns true, the sign-in is refused with 403. Default: every user. */

@@ -63,7 +63,8 @@ export interface UserAndTokens<User> {
  * needs not be closed. All methods may be called concurrently.
  */
 export abstract class SignInProvider<User> {
-  readonly #parts: ProviderParts<User>;
+  /** Not of `User`, so that a provider of certain users is a `SignInProvider<unknown>` too. */
+  readonly #parts: ProviderParts<never>;
   readonly #key: string;
 
   /** Used by the functions that make providers. */
@@ -108,7 +109,7 @@ export abstract class SignInProvider<User> {
     const { tokens, claims } = await this.#parts.connection.exchange(parameters, flow);
     const user = await this.userOf(tokens, claims);
     const { verifyUser } = this.#parts;
-    if (verifyUser !== undefined && (await verifyUser(user, tokens)) !== true) {
+    if (verifyUser !== undefined && (await verifyUser(user as never, tokens)) !== true) {
       throw new SignInError('ERR_SIGN_IN_DENIED', 'getAuthenticatedUser: verifyUser has refused the user');
     }
     return { user, tokens };
