@@ -167,6 +167,17 @@ export const SCENARIOS = {
     assert.match(await body(`${url}/feed`), /<title>A &lt;b&gt;/);
   },
 
+  async 'sign-in'({ start }) {
+    const { url } = await start('sign-in');
+    const asked = await fetch(url, { redirect: 'manual' });
+    assert.equal(asked.headers.get('Location'), '/sign-in?next=%2F');
+    assert.match(await body(`${url}/sign-in`), /Sign in with GitHub/);
+    const begun = await fetch(`${url}/sign-in/github`, { redirect: 'manual' });
+    const location = new URL(begun.headers.get('Location') ?? '');
+    assert.equal(location.host, 'github.com');
+    assert.equal(location.searchParams.get('redirect_uri'), `${url}/sign-in/github/callback`);
+  },
+
   async 'file-receiver'({ start }) {
     const program = await start('file-receiver');
     const [, folder = ''] = await program.prints(/saving in (\S+)\n/);

@@ -41,8 +41,30 @@ export const PAGE_TALKS = new Map([
   ['docs/run-mcp.md 1', async (port) => assert.equal(await callTool(port, 'add', { a: 1, b: 2 }), '3')],
   ['docs/run-mcp.md 2', countInSession],
   ['docs/run-mcp.md 3', async (port) => assert.equal(await callTool(port, 'add', { a: 1, b: 2 }), '3')],
+  ['docs/sign-in.md 1', askToSignIn],
+  ['docs/sign-in.md 2', beginSignIns],
   ['docs/topics-on-many-processes.md 1', publishAndRead],
 ]);
+
+/** Without the provider, which is elsewhere. @param {number} port */
+async function askToSignIn(port) {
+  const home = await fetch(`http://localhost:${port}/`, { redirect: 'manual' });
+  assert.equal(home.headers.get('Location'), '/sign-in?next=%2F');
+}
+
+/** @param {number} port */
+async function beginSignIns(port) {
+  const hosts = { github: 'github.com', facebook: 'www.facebook.com', x: 'x.com' };
+  for (const [name, host] of Object.entries(hosts)) {
+    const begun = await fetch(`http://localhost:${port}/sign-in/${name}`, { redirect: 'manual' });
+    const location = new URL(begun.headers.get('Location') ?? '');
+    assert.equal(location.host, host);
+    const { redirect_uri, code_challenge_method } = Object.fromEntries(location.searchParams);
+    assert.equal(redirect_uri, `http://localhost:${port}/sign-in/${name}/callback`);
+    assert.equal(code_challenge_method, 'S256');
+    assert.match(begun.headers.getSetCookie()[0] ?? '', /^landspout-sign-in-/);
+  }
+}
 
 /** Reads from any of the processes what one of them has published. @param {number} port */
 async function publishAndRead(port) {

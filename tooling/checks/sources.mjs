@@ -66,6 +66,37 @@ export function compileSources(folder, compilers) {
   for (const compiler of compilers) runCommand([...compiler, '-p', 'tsconfig.json'], { cwd: folder });
 }
 
+/**
+ * A program of `programs/` for a subpath that needs more than its package, by the folder of that package.
+ *
+ * @typedef {object} SubpathProgram
+ * @property {string} of
+ * @property {string} name - of the program.
+ * @property {readonly string[]} packages - packages of this repository that the program imports besides.
+ * @property {readonly string[]} peers - optional peers.
+ */
+
+/** @type {readonly SubpathProgram[]} */
+export const SUBPATH_PROGRAMS = [
+  { of: 'web', name: 'web-oidc', packages: ['@landspout/httpclient'], peers: ['openid-client'] },
+];
+
+/** Writes one program of `programs/` into a consumer. @param {string} folder @param {string} name */
+export function writeProgram(folder, name) {
+  cpSync(path.join(PROGRAMS, `${name}.ts`), path.join(folder, `${name}.ts`));
+  writeFileSync(
+    path.join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: COMPILER_OPTIONS, include: ['*.ts'] }),
+  );
+  linkNodeTypes(folder);
+}
+
+/** Optional peers of web, with the versions that it allows. @param {readonly string[]} names @returns {string[]} */
+export function peerVersions(names) {
+  const { peerDependencies } = JSON.parse(readFileSync(path.join(ROOT, 'packages/web/package.json'), 'utf8'));
+  return names.map((name) => `${name}@${peerDependencies[name]}`);
+}
+
 /** Where the program that imports all that a package exports is after {@link compileSources}. */
 export const DOORS_PROGRAM = 'out/doors.js';
 
@@ -96,7 +127,7 @@ async function load(door: string, loading: () => Promise<object>): Promise<objec
   }
 }
 /** The subpaths that are named for their optional peer. */
-const PEERS = ['eta', 'linkify', 'entities', 'hono'];
+const PEERS = ['eta', 'linkify', 'entities', 'hono', 'gettext', 'oidc'];
 export const doors: readonly object[] = [
   ${imports},
 ];

@@ -11,13 +11,26 @@ import { packagesOfPages, runPages, writePages } from './pages.mjs';
 import { runExamples } from './run-examples.mjs';
 import { runOnBothBackends, runToEnd } from './run-program.mjs';
 import { runSamples } from './run-samples.mjs';
-import { compileSources, DOORS_PROGRAM, programOf, writeSources } from './sources.mjs';
+import {
+  compileSources,
+  DOORS_PROGRAM,
+  peerVersions,
+  programOf,
+  SUBPATH_PROGRAMS,
+  writeProgram,
+  writeSources,
+} from './sources.mjs';
+
+/** @typedef {import('./sources.mjs').SubpathProgram} SubpathProgram */
 
 /** A package that hangs must not hold up the gate for ever. Looked at between packages, each of which is bounded. */
 const LIMIT_MS = 10 * 60_000;
 
 /** The last TypeScript that is written in JavaScript, which many programs still have, beside the repository's own. */
 const OLDER_TYPESCRIPT = '5.9';
+
+/** The optional peers that programs of one file in apps/examples need. */
+const PEERS_OF_EXAMPLES = ['openid-client'];
 
 const started = Date.now();
 const all = publishedPackages();
@@ -39,15 +52,16 @@ try {
     if (Date.now() - started > LIMIT_MS) throw new Error(`not done within ${LIMIT_MS / 60_000} minutes`);
     try {
       const folder = path.join(home, own.folder);
-      installInto(
-        folder,
-        withWhatIsBelow(own, all).map(({ name }) => String(tarballs.get(name))),
-      );
+      const below = withWhatIsBelow(own, all).map(({ name }) => String(tarballs.get(name)));
+      installInto(folder, own.name === 'landspout' ? [...below, ...peerVersions(PEERS_OF_EXAMPLES)] : below);
       const samples = writeSources(folder, own);
       compileSources(folder, compilers);
       await runToEnd(folder, [process.execPath, DOORS_PROGRAM]);
       const backends = await runOnBothBackends(folder, programOf(own));
       const ran = await runSamples(folder, samples);
+      for (const subpath of SUBPATH_PROGRAMS.filter(({ of }) => of === own.folder)) {
+        await checkSubpath(subpath, { tarballs, below, compilers });
+      }
       const also = samples.length === 0 ? '' : `; samples: ${samples.length} compile, ${ran} run`;
       console.log(`${own.name}: installs alone, compiles, runs (${backends} backend)${also}`);
       if (own.name !== 'landspout') continue;
@@ -67,6 +81,25 @@ try {
   rmSync(home, { recursive: true, force: true });
 }
 process.exitCode = failures === 0 ? 0 : 1;
+
+/**
+ * Runs the program of a subpath with its peers.
+ *
+ * @param {SubpathProgram} subpath
+ * @param {{ tarballs: Map<string, string>, below: string[], compilers: readonly string[][] }} consumer
+ */
+async function checkSubpath({ name, packages, peers }, { tarballs, below, compilers }) {
+  const folder = path.join(home, name);
+  installInto(folder, [
+    ...below,
+    ...packages.map((one) => String(tarballs.get(one))),
+    ...peerVersions(peers),
+  ]);
+  writeProgram(folder, name);
+  compileSources(folder, compilers);
+  const backends = await runOnBothBackends(folder, `out/${name}.js`);
+  console.log(`${name}: compiles, runs with ${peers.join(' and ')} (${backends} backend)`);
+}
 
 /** @param {string} folder @param {string[]} tarballs @param {readonly string[][]} compilers */
 async function checkPages(folder, tarballs, compilers) {
