@@ -1,7 +1,7 @@
 import { HTTPError } from '../errors.ts';
 
 /**
- * Why somebody could not be signed in, or a call of a provider failed. `detail` is what the error page shows; the log has
+ * Errors of sign-ins and of calls of a provider. `detail` is what the error page shows; the log has
  * the reason.
  */
 export const SIGN_IN_ERRORS = {
@@ -59,7 +59,7 @@ export interface SignInErrorOptions extends ErrorOptions {
 }
 
 /**
- * Somebody could not be signed in, or a call of a provider failed. Unless it is caught, it becomes a response with its
+ * A user could not be signed in, or a call of a provider failed. Unless it is caught, it becomes a response with its
  * status and a page that shows nothing of what the provider sent. The message, for the log, has no tokens, codes and
  * secrets.
  *

@@ -1,9 +1,19 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { type AuthorizeRedirectOptions, SignInError, TokenSet } from '../../src/oidc/index.ts';
-import { VirtualClock } from '../../src/testing/index.ts';
+import { Application, mount, RequestHandler, type RouteSpec } from '../../src/index.ts';
+import {
+  type AuthorizeRedirectOptions,
+  authorizeRedirect,
+  getAuthenticatedUser,
+  isSignInCallback,
+  type OpenIDUser,
+  SignInError,
+  type SignInProvider,
+  TokenSet,
+} from '../../src/oidc/index.ts';
+import { LogRecorder, TestClient, VirtualClock } from '../../src/testing/index.ts';
 import { send } from './identity-provider.ts';
-import { withSite } from './site.ts';
+import { SECRET, withSite } from './site.ts';
 
 describe('authorizeRedirect', () => {
   it('sends the browser to the provider with state, nonce and PKCE [AU-01]', () =>
@@ -34,7 +44,7 @@ describe('authorizeRedirect', () => {
       }
     }));
 
-  it('keeps the sign-in in a cookie that nobody can read, for ten minutes', () =>
+  it('keeps the sign-in in an encrypted cookie for ten minutes', () =>
     withSite(
       async ({ site }) => {
         const response = await site.browser.request('/begin');
@@ -214,7 +224,7 @@ describe('getAuthenticatedUser', () => {
       { userInfo: true },
     ));
 
-  it('lets in only whom verifyUser accepts', () =>
+  it('lets in only users that verifyUser accepts', () =>
     withSite(
       async ({ idp, site }) => {
         idp.misbehaviour.claims = (claims) => ({ ...claims, email: 'ada@example.com' });
@@ -239,7 +249,73 @@ describe('getAuthenticatedUser', () => {
     }));
 });
 
+describe('the redirect URI', () => {
+  /** An application in which one handler begins and completes sign-ins. */
+  function oneHandler(provider: SignInProvider<OpenIDUser>): RouteSpec[] {
+    class Both extends RequestHandler {
+      override async get() {
+        if (!isSignInCallback(this)) return await authorizeRedirect(this, provider);
+        const { user, next } = await getAuthenticatedUser(this, provider);
+        this.write({ sub: user.sub, next });
+      }
+    }
+    return [['/both', Both]];
+  }
+
+  it('is the path of the request by default, so that one handler does both', () =>
+    withSite(async ({ idp, provider }) => {
+      await using browser = new TestClient(new Application(oneHandler(provider), { cookieSecret: SECRET }));
+      const begun = (await browser.request('/both?next=/account')).headers.get('Location') ?? '';
+      expect(new URL(begun).searchParams.get('redirect_uri')).toBe('http://localhost/both');
+      const done = await browser.request(`/both?${idp.agree(begun)}`);
+      expect(done.json()).toEqual({ sub: 'user-1', next: '/account' });
+    }));
+
+  it.each(['error=access_denied&state=x', 'state=x', 'code=x', 'openid.mode=cancel'])(
+    'gets callbacks such as %s',
+    (query) =>
+      withSite(async ({ provider }) => {
+        const logger = new LogRecorder();
+        const app = new Application(oneHandler(provider), { cookieSecret: SECRET, logger });
+        await using browser = new TestClient(app);
+        expect((await browser.request(`/both?${query}`)).status).toBe(400);
+      }),
+  );
+
+  it('and the page to return to have the path at which the application is mounted', () =>
+    withSite(async ({ idp, provider }) => {
+      const inner = new Application(oneHandler(provider), { cookieSecret: SECRET });
+      await using browser = new TestClient(new Application([mount('/shop', inner)]));
+      const begun = (await browser.request('/shop/both')).headers.get('Location') ?? '';
+      expect(new URL(begun).searchParams.get('redirect_uri')).toBe('http://localhost/shop/both');
+      const done = await browser.request(`/shop/both?${idp.agree(begun)}`);
+      expect(done.json()).toEqual({ sub: 'user-1', next: '/shop/' });
+    }));
+
+  it('may be an absolute URL of one of the origins', () =>
+    withSite(
+      async ({ site }) => {
+        for (const redirectUri of ['https://shop.example/callback', 'https://www.shop.example/callback']) {
+          site.redirectOptions = { redirectUri };
+          expect(new URL(await site.begin()).searchParams.get('redirect_uri')).toBe(redirectUri);
+        }
+      },
+      {},
+      { publicOrigin: ['https://shop.example', 'https://www.shop.example'] },
+    ));
+});
+
 describe('a provider', () => {
+  it('and its errors do not show secrets and tokens', () =>
+    withSite(async ({ idp, provider }) => {
+      idp.misbehaviour.tokens = (tokens) => ({ ...tokens, id_token: `${idp.idToken()}x` });
+      const error: unknown = await provider.refresh('refresh-token-1').catch((reason) => reason);
+      expect(error).toMatchObject({ code: 'ERR_SIGN_IN_RESPONSE' });
+      const shown = inspect([provider, error], { depth: 20, showHidden: true });
+      expect(shown).toContain("clientId: 'shop'");
+      expect(shown).not.toMatch(/client-secret|access-token|refresh-token|eyJ/);
+    }));
+
   it('refreshes tokens, and keeps the refresh token', () =>
     withSite(async ({ provider }) => {
       const tokens = await provider.refresh('refresh-token-1');
