@@ -213,6 +213,7 @@ export { loginRedirect, safeNext } from './response/login-redirect.ts';
 export {
   Finish,
   HTTPError,
+  type HTTPErrorCode,
   type HTTPErrorOptions,
   MissingArgumentError,
   WEB_ERRORS,
