@@ -136,6 +136,7 @@ export const ROOMS = {
         'application/application.ts',
         'application/handler-steps.ts',
         'application/passage.ts',
+        'application/request-channels.ts',
         'application/request-context.ts',
         'application/request-failures.ts',
         'application/request-hooks.ts',

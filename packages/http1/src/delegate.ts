@@ -28,6 +28,12 @@ export interface RequestHead {
    * sent `/api/users` and `target` is `/users`. Undefined if nothing was removed.
    */
   readonly mountPath?: string | undefined;
+  /**
+   * The head as the connection received it, if this one was made from it: because the delegate is mounted at a path, or
+   * because the target was in absolute form. It is the `head` of the messages on diagnostics channels. Undefined if this
+   * head itself is the one.
+   */
+  readonly received?: RequestHead | undefined;
 }
 
 /** The head of a response. */

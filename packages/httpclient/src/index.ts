@@ -15,7 +15,12 @@ export {
   type AsyncHTTPClientOptions,
   type HTTPClientStats,
 } from './fetch/async-http-client.ts';
-export type { FetchMessage, FetchRecord } from './fetch/client-channels.ts';
+export type {
+  FetchMessage,
+  FetchRecord,
+  FetchSentMessage,
+  FetchStartMessage,
+} from './fetch/client-channels.ts';
 export type { Connect, ConnectTarget } from './fetch/dialer.ts';
 export type { CookieJar } from './fetch/hop-credentials.ts';
 

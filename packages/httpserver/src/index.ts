@@ -48,6 +48,7 @@ export type {
   ConnectionEndMessage,
   ConnectionStartMessage,
   RequestMessage,
+  RequestStartMessage,
 } from './monitor/server-channels.ts';
 
 // For the packages above.

@@ -19,6 +19,7 @@ export function originHead(head: RequestHead): RequestHead {
     version,
     headers: headers.copy().set('Host', requestHost(method, target, undefined)),
     mountPath,
+    received: head.received ?? head,
   };
   return hasPrecondition === undefined ? inner : { ...inner, hasPrecondition };
 }

@@ -61,6 +61,10 @@ export type { LoopBlock } from './watchdog/loop-block.ts';
 export { LOOP_BLOCK_CHANNEL, type LoopWatch } from './watchdog/loop-watch.ts';
 export type { LoopWatchOptions } from './watchdog/watch-options.ts';
 
+// Messages on diagnostics channels, by which a subscriber chooses an async context.
+
+export type { ContextWrapper, StartMessage } from './reactor/start-channel.ts';
+
 // Clocks and loggers, which other packages take as options.
 
 export { type Clock, type ClockTimer, systemClock } from './clock.ts';

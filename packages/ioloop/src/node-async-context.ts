@@ -3,6 +3,7 @@
 // that behaviour. node-async-context.canary.test.ts checks this version of Node for it.
 
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import type { Channel } from 'node:diagnostics_channel';
 
 /** The root context: created when the module is loaded, before any request, so it contains no context of a request. */
 const root = new AsyncResource('Landspout');
@@ -28,25 +29,36 @@ export function runInRootContext<This>(callback: (this: This) => void, receiver:
 }
 
 /**
- * Calls `callback` in the async context of `resource`. A context that the callback enters with `enterWith` is not
+ * Calls `callback` in the async context of `resource`, and returns its result. A context that the callback enters with `enterWith` is not
  * visible to later calls in the same context, nor to the caller afterwards.
  *
  * If stores are kept on resources, this relies on a new resource copying the stores of the current one (seen in Node 20
  * and 22). If it did not, the callback would run outside every context.
  */
-export function runInContextOf<This>(
+export function runInContextOf<This, Result>(
   resource: AsyncResource,
-  callback: (this: This) => void,
+  callback: (this: This) => Result,
   receiver: This,
-): void {
+): Result {
   if (keepsStoresInResources)
-    resource.runInAsyncScope(runInFreshResource<This>, undefined, callback, receiver);
-  else resource.runInAsyncScope(callback, receiver);
+    return resource.runInAsyncScope(runInFreshResource<This, Result>, undefined, callback, receiver);
+  return resource.runInAsyncScope(callback, receiver);
 }
 
 /** Values that `callback` sets with `enterWith` are kept on this new resource, which is not used again. */
-function runInFreshResource<This>(callback: (this: This) => void, receiver: This): void {
-  new AsyncResource('Landspout').runInAsyncScope(callback, receiver);
+function runInFreshResource<This, Result>(callback: (this: This) => Result, receiver: This): Result {
+  return new AsyncResource('Landspout').runInAsyncScope(callback, receiver);
+}
+
+/**
+ * Whether stores may be bound to a channel with `bindStore`, so that publishing a message must enter them.
+ *
+ * Relies on an internal property of channels that have subscribers: the map of their stores (seen in Node 20 and 22). If there
+ * is none, the result is true, and a message costs a little more.
+ */
+export function mayHaveStores(channel: Channel): boolean {
+  const { _stores: stores } = channel as { readonly _stores?: { readonly size?: unknown } };
+  return stores?.size !== 0;
 }
 
 /**

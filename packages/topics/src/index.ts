@@ -33,6 +33,11 @@ export type {
   StartOptions,
 } from './runs/runs-options.ts';
 
+// Diagnostics channels.
+
+export type { RunEndMessage, RunRecord, RunStartMessage } from './runs/run-messages.ts';
+export type { TopicPublishMessage } from './topic/topics.ts';
+
 // Subscriptions, and what they deliver.
 
 export {

@@ -19,6 +19,10 @@ export {
   type StaticUrlOptions,
 } from './application/settings.ts';
 
+// Diagnostics channels.
+
+export type { RequestEndMessage, RouteMessage } from './application/request-channels.ts';
+
 // Routes.
 
 export type { MatchedRoute, RouteUse } from './handler/lifecycle.ts';

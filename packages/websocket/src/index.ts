@@ -39,6 +39,18 @@ export { type WebSocketConnectOptions, websocketConnect } from './client/websock
 export { isSameOrigin } from '@landspout/http1/protocol';
 export { CLOSE_CODES, isValidCloseCode } from './protocol/index.ts';
 
+// Diagnostics channels.
+
+export type { WebSocketConnection } from './connection/websocket-connection.ts';
+export type {
+  WebSocketEndMessage,
+  WebSocketMessageMessage,
+  WebSocketMessageRecord,
+  WebSocketMessageStartMessage,
+  WebSocketSentMessage,
+  WebSocketStartMessage,
+} from './connection/websocket-messages.ts';
+
 // Compression.
 
 export type { CompressionOptions } from './compression/compression-options.ts';

@@ -1,5 +1,10 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
+import { HTTPHeaders } from '@landspout/http1';
+import { EncodedRequestHead, RequestFields } from '@landspout/http1/protocol';
+import { publishStart, type StartMessage } from '@landspout/ioloop/reactor';
 import type { HTTPRequest } from '../request/http-request.ts';
+import { HTTPClientUsageError } from '../request/usage.ts';
 
 /**
  * The events that clients publish on `node:diagnostics_channel`, for tracing a program without changing it. If there
@@ -7,9 +12,10 @@ import type { HTTPRequest } from '../request/http-request.ts';
  *
  * | Channel | When | Message |
  * | --- | --- | --- |
- * | `landspout.http.client.request.start` | `fetch` or `stream` was called | {@link FetchMessage} |
- * | `landspout.http.client.request.sent` | a request is sent, also for each redirect and attempt | {@link FetchMessage} |
- * | `landspout.http.client.request.head` | the head of the last response has arrived | {@link FetchMessage} |
+ * | `landspout.http.client.request.start` | `fetch` or `stream` was called | {@link FetchStartMessage} |
+ * | `landspout.http.client.request.sent` | a request is about to be sent, also for each redirect and attempt | {@link FetchSentMessage} |
+ * | `landspout.http.client.request.response` | the head of a response has arrived, also of a redirect or a challenge | {@link FetchMessage} |
+ * | `landspout.http.client.request.head` | the head of the last response has arrived, after `response` | {@link FetchMessage} |
  * | `landspout.http.client.request.error` | the fetch fails | {@link FetchMessage} |
  * | `landspout.http.client.request.end` | it has ended, after `error` | {@link FetchMessage} |
  *
@@ -18,6 +24,7 @@ import type { HTTPRequest } from '../request/http-request.ts';
  */
 const start = channel('landspout.http.client.request.start');
 const sent = channel('landspout.http.client.request.sent');
+const response = channel('landspout.http.client.request.response');
 const head = channel('landspout.http.client.request.head');
 const error = channel('landspout.http.client.request.error');
 const end = channel('landspout.http.client.request.end');
@@ -33,6 +40,7 @@ export interface FetchRecord {
   attempt: number;
   /** The number of redirects that were followed. */
   redirects: number;
+  /** The status of the last response whose head has arrived. */
   status: number | undefined;
   error: unknown;
   /** From the call to the end; 0 before that. */
@@ -44,11 +52,46 @@ export interface FetchMessage {
   readonly record: FetchRecord;
 }
 
+/**
+ * Published in the async context of the caller. `runWithin` chooses the context in which the callbacks of the request
+ * are called, and its body is produced. The promise of the fetch settles in the context of the caller.
+ */
+export interface FetchStartMessage extends FetchMessage, StartMessage {}
+
+export interface FetchSentMessage extends FetchMessage {
+  /**
+   * Sets a header field of the request that is about to be sent, in place of those with the same name. The field is not
+   * sent with another attempt or after a redirect, unless it is set again. Possible only during the message.
+   *
+   * @throws HTTPClientUsageError `ERR_HTTPCLIENT_USAGE` after the message, or if the client sets the field itself, as
+   *   for `Host` and `Content-Length`; Http1UsageError if the name or the value is invalid. The request is sent all the
+   *   same.
+   */
+  setHeader(name: string, value: string): void;
+}
+
+/** Fields that describe the connection or the framing of the request, in lower case. */
+const OWN_FIELDS: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** The record of a fetch, and the async context that a subscriber has chosen for it. */
+export interface RecordedFetch {
+  readonly record: FetchRecord;
+  readonly context: AsyncResource | undefined;
+}
+
 /** Creates the record of a fetch and publishes its start. @returns undefined if there is no subscriber. */
-export function recordFetch(request: HTTPRequest, url: string): FetchRecord | undefined {
+export function recordFetch(request: HTTPRequest, url: string): RecordedFetch | undefined {
   const isHeard =
     start.hasSubscribers ||
     sent.hasSubscribers ||
+    response.hasSubscribers ||
     head.hasSubscribers ||
     error.hasSubscribers ||
     end.hasSubscribers;
@@ -64,10 +107,11 @@ export function recordFetch(request: HTTPRequest, url: string): FetchRecord | un
     error: undefined,
     durationMs: 0,
   };
-  start.publish({ record } satisfies FetchMessage);
-  return record;
+  const context = publishStart<FetchStartMessage>(start, (runWithin) => ({ record, runWithin }));
+  return { record, context };
 }
 
+/** @returns the header fields that subscribers have set; undefined if there are none. */
 export function publishSent(
   record: FetchRecord,
   method: string,
@@ -75,13 +119,41 @@ export function publishSent(
   reused: boolean,
   attempt: number,
   redirects: number,
-): void {
+): HTTPHeaders | undefined {
   Object.assign(record, { method, url, reused, attempt, redirects });
-  sent.publish({ record } satisfies FetchMessage);
+  if (!sent.hasSubscribers) return undefined;
+  let fields: HTTPHeaders | undefined;
+  let isOpen = true;
+  const setHeader = (name: string, value: string): void => {
+    if (!isOpen) throw usage('it must be called while the message is being published');
+    if (OWN_FIELDS.has(String(name).toLowerCase())) throw usage(`the client sets ${name} itself`);
+    fields ??= new HTTPHeaders();
+    fields.set(name, value);
+  };
+  sent.publish({ record, setHeader } satisfies FetchSentMessage);
+  isOpen = false;
+  return fields;
+}
+
+/** Returns a head with other fields in place of those with the same names. */
+export function headWith(encoded: EncodedRequestHead, fields: HTTPHeaders): EncodedRequestHead {
+  const headers = HTTPHeaders.parse(encoded.fields.text);
+  for (const [name, value] of fields.getAll()) headers.set(name, value);
+  return new EncodedRequestHead(
+    encoded.method,
+    encoded.target,
+    new RequestFields(headers),
+    encoded.bodyLength,
+  );
+}
+
+export function publishResponse(record: FetchRecord, status: number): void {
+  record.status = status;
+  if (response.hasSubscribers) response.publish({ record } satisfies FetchMessage);
 }
 
 export function publishHead(record: FetchRecord): void {
-  head.publish({ record } satisfies FetchMessage);
+  if (head.hasSubscribers) head.publish({ record } satisfies FetchMessage);
 }
 
 /** Publishes `end`, and `error` before that if there is one. */
@@ -90,4 +162,8 @@ export function publishEnd(record: FetchRecord, failure: unknown, durationMs: nu
   record.durationMs = durationMs;
   if (record.error !== undefined) error.publish({ record } satisfies FetchMessage);
   end.publish({ record } satisfies FetchMessage);
+}
+
+function usage(problem: string): HTTPClientUsageError {
+  return new HTTPClientUsageError('ERR_HTTPCLIENT_USAGE', `setHeader: ${problem}`);
 }

@@ -2,6 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import { HTTPClosedError, type ResponseHead } from '@landspout/http1';
 import type { ClientConnection, HTTPResponseDelegate } from '@landspout/http1/client';
 import type { BodyInflater } from '@landspout/http1/content-coding';
+import type { EncodedRequestHead } from '@landspout/http1/protocol';
 import type { Clock } from '@landspout/ioloop';
 import { isThenable } from '@landspout/ioloop/reactor';
 import { type FetchFailure, type FetchPhase, HTTPRedirectError } from '../errors.ts';
@@ -26,8 +27,10 @@ export interface ExchangeOwner {
   /** Returns what errors say about the fetch. */
   failure(): FetchFailure;
   timings(): HTTPTimings;
+  /** Called when the head of a response has arrived. The fetch may end in this call. */
+  headArrived(status: number): void;
   /** Called when the head of the result has arrived, before the caller is notified. The fetch may end in this call. */
-  resultBegun(exchange: FetchExchange, status: number): void;
+  resultBegun(exchange: FetchExchange): void;
   /** Called with a response whose body is to be read. */
   streamOpened(response: HTTPStreamedResponse): void;
   /** Called when the response has arrived completely. Not all of its body may be decoded. */
@@ -101,9 +104,9 @@ export class FetchExchange implements HTTPResponseDelegate, BodyOwner, ResponseF
 
   // ---- the request ----
 
-  /** Sends the request. If that fails, the fetch is notified. */
-  begin(): void {
-    const { head, body } = this.#hop;
+  /** Sends the request. If that fails, the fetch is notified. @param head - that of the hop, perhaps with more fields. */
+  begin(head: EncodedRequestHead): void {
+    const { body } = this.#hop;
     try {
       if (this.isPipelined) this.#http.pipeline(head, this);
       else this.#http.begin(head, this);
@@ -169,6 +172,8 @@ export class FetchExchange implements HTTPResponseDelegate, BodyOwner, ResponseF
     this.#headAt = this.#fetch.clock.now();
     this.#head = head;
     if (this.#sender?.isWaiting === true) this.#sender.giveUp();
+    this.#fetch.headArrived(head.status);
+    if (this.#isOver) return undefined;
     const storing = this.#hops.storeCookies(head);
     return storing === undefined ? this.#judge(head) : storing.then(() => this.#judge(head));
   }
@@ -205,16 +210,15 @@ export class FetchExchange implements HTTPResponseDelegate, BodyOwner, ResponseF
   #judge(head: ResponseHead): void | PromiseLike<void> {
     // The fetch may have ended while cookies were stored.
     if (this.#isOver) return undefined;
-    const { status } = head;
     const next = this.#hops.after(head, this.#fetch.context);
     if (typeof next === 'string') {
-      const message = `the redirect (${status}) cannot be followed: ${next}`;
+      const message = `the redirect (${head.status}) cannot be followed: ${next}`;
       throw new HTTPRedirectError(message, { failure: this.#fetch.failure() });
     }
     this.#next = next;
     if (next !== undefined) return undefined;
     this.#isResult = true;
-    this.#fetch.resultBegun(this, status);
+    this.#fetch.resultBegun(this);
     return this.#isOver ? undefined : this.#receiveResult(head);
   }
 

@@ -12,7 +12,15 @@ import type { HTTPRequest } from '../request/http-request.ts';
 import { discardBody } from '../request/request-body.ts';
 import type { HTTPResponse, HTTPTimings } from '../response/http-response.ts';
 import type { HTTPStreamedResponse } from '../response/http-streamed-response.ts';
-import { type FetchRecord, publishEnd, publishHead, publishSent, recordFetch } from './client-channels.ts';
+import {
+  type FetchRecord,
+  headWith,
+  publishEnd,
+  publishHead,
+  publishResponse,
+  publishSent,
+  recordFetch,
+} from './client-channels.ts';
 import { ConnectAttempt } from './connect-attempt.ts';
 import type { Dialer } from './dialer.ts';
 import { COARSE_MS, FetchDeadline } from './fetch-deadline.ts';
@@ -109,9 +117,10 @@ export class FetchOperation<Kind extends keyof FetchResults>
       }
       const { kind } = current.body;
       const callsBack = onData !== undefined || onHead !== undefined || onRedirect !== undefined;
+      const recorded = recordFetch(request, current.href);
+      this.#record = recorded?.record;
       if (callsBack || kind === 'chunks' || kind === 'producer')
-        this.context = new AsyncResource('LandspoutFetch');
-      this.#record = recordFetch(request, current.href);
+        this.context = recorded?.context ?? new AsyncResource('LandspoutFetch');
       // A subscriber may have aborted the fetch.
       if (!this.#isOver) this.#prepare();
     });
@@ -243,24 +252,28 @@ export class FetchOperation<Kind extends keyof FetchResults>
     this.#stage = 'exchanging';
     connection.requests += 1;
     this.#limitExchange(connection, exchange, now);
-    if (this.#record !== undefined) {
-      const redirects = this.#hops.redirects.length;
-      publishSent(this.#record, head.method, href, connection.requests > 1, this.#attempt, redirects);
-      if (this.#isOver) return;
+    if (this.#record === undefined) {
+      exchange.begin(head);
+      return;
     }
-    exchange.begin();
+    const redirects = this.#hops.redirects.length;
+    const isReused = connection.requests > 1;
+    const fields = publishSent(this.#record, head.method, href, isReused, this.#attempt, redirects);
+    if (!this.#isOver) exchange.begin(fields === undefined ? head : headWith(head, fields));
   }
 
   get clock(): Clock {
     return this.#services.clock;
   }
 
-  resultBegun(exchange: FetchExchange, status: number): void {
+  headArrived(status: number): void {
+    if (this.#record !== undefined) publishResponse(this.#record, status);
+  }
+
+  resultBegun(exchange: FetchExchange): void {
     if (this.#hops.settings.headersTimeoutMs > 0)
       this.#limitExchange(this.#connection as PooledConnection, exchange, exchange.headAt);
-    if (this.#record === undefined) return;
-    this.#record.status = status;
-    publishHead(this.#record);
+    if (this.#record !== undefined) publishHead(this.#record);
   }
 
   streamOpened(response: HTTPStreamedResponse): void {

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { type HTTPConnectionInfo, HTTPHeaders, type RequestHead } from '@landspout/http1';
 import { type RequestOutcome, type RequestToken, remoteIpOf } from '@landspout/http1/server';
 import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection';
@@ -10,6 +11,12 @@ import { INSPECT, inspectedText, inspection } from '@landspout/ioloop/inspection
  * file, as `formatAccessRecord` does.
  */
 export interface AccessRecord {
+  /**
+   * The head of the request, as the connection received it; `undefined` if the request was refused before its headers
+   * could be decoded. The same object is in the messages of `@landspout/web` about the request, so it can be used as a
+   * key.
+   */
+  readonly head: RequestHead | undefined;
   /**
    * `undefined` if the request was refused before its headers could be decoded. {@link target} and {@link version} are
    * then also `undefined`.
@@ -60,6 +67,8 @@ export class RequestRecord implements AccessRecord, RequestToken {
   outcome: AccessRecord['outcome'] = 'under way';
   bytesSent = 0;
   error: Error | undefined = undefined;
+  /** Undefined after the end, so that a record that is kept does not keep the context. */
+  context: AsyncResource | undefined = undefined;
   readonly #beganAt: number;
   #endedAt: number;
   #status = 0;
@@ -89,6 +98,7 @@ export class RequestRecord implements AccessRecord, RequestToken {
     this.outcome = outcome;
     this.bytesSent = bytesSent;
     this.error = error;
+    this.context = undefined;
     this.#status = status;
     this.#endedAt = endedAt;
   }
@@ -139,6 +149,7 @@ export class RequestRecord implements AccessRecord, RequestToken {
         target: this.target === undefined ? undefined : inspectedText(this.target),
         headers: this.headers,
         head: undefined,
+        context: undefined,
         connection: undefined,
         peer: undefined,
       }),

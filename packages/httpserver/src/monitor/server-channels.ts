@@ -1,5 +1,7 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import type { HTTPConnectionInfo } from '@landspout/http1';
+import { publishStart, type StartMessage } from '@landspout/ioloop/reactor';
 import type { AccessRecord } from './access-record.ts';
 
 /**
@@ -10,7 +12,7 @@ import type { AccessRecord } from './access-record.ts';
  * | --- | --- | --- |
  * | `landspout.http.server.connection.start` | a connection uses HTTP, after TLS | {@link ConnectionStartMessage} |
  * | `landspout.http.server.connection.end` | it has ended, or was taken over | {@link ConnectionEndMessage} |
- * | `landspout.http.server.request.start` | the request's headers have arrived | {@link RequestMessage} |
+ * | `landspout.http.server.request.start` | the request's headers have arrived | {@link RequestStartMessage} |
  * | `landspout.http.server.request.error` | it ends without a response from the delegate | {@link RequestMessage} |
  * | `landspout.http.server.request.end` | it has ended, after `error` | {@link RequestMessage} |
  *
@@ -45,6 +47,12 @@ export interface RequestMessage {
   readonly record: AccessRecord;
 }
 
+/**
+ * `runWithin` chooses the async context of the request: all methods of its delegate are called in it, also with pieces of
+ * the body that arrive later, and when the connection ends.
+ */
+export interface RequestStartMessage extends RequestMessage, StartMessage {}
+
 /** Whether there is a subscriber for the messages of a request that starts now. */
 export function someoneHearsRequests(): boolean {
   return requestStart.hasSubscribers || requestEnd.hasSubscribers || requestError.hasSubscribers;
@@ -64,8 +72,9 @@ export function publishConnectionEnd(
     connectionEnd.publish({ connection, how, error } satisfies ConnectionEndMessage);
 }
 
-export function publishRequestStart(record: AccessRecord): void {
-  if (requestStart.hasSubscribers) requestStart.publish({ record } satisfies RequestMessage);
+/** @returns the async context of the request; undefined if no subscriber asked for one. */
+export function publishRequestStart(record: AccessRecord): AsyncResource | undefined {
+  return publishStart<RequestStartMessage>(requestStart, (runWithin) => ({ record, runWithin }));
 }
 
 /** Publishes `error` before `end` if the record has an error. */

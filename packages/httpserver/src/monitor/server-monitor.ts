@@ -62,7 +62,7 @@ export class ServerMonitor implements ConnectionMonitor {
     this.#counters.began();
     if (this.#accessLog === undefined && !someoneHearsRequests()) return undefined;
     const record = new RequestRecord(head, connection, peer, this.#clock.now());
-    publishRequestStart(record);
+    record.context = publishRequestStart(record);
     return record;
   }
 

@@ -46,7 +46,7 @@ describe('the diagnostics channels', () => {
     const messages = heard('request.start', 'request.error', 'request.end');
     const monitor = newMonitor();
     const token = begin(monitor);
-    expect(messages).toEqual([['request.start', { record: token }]]);
+    expect(messages).toEqual([['request.start', { record: token, runWithin: expect.any(Function) }]]);
     expect(token?.outcome).toBe('under way');
     monitor.requestEnded(token, 'completed', 200, 5, undefined);
     expect(messages.map(([name]) => name)).toEqual(['request.start', 'request.end']);

@@ -51,7 +51,7 @@ export { Deadline, type DeadlineEntry, DeadlineWheel } from '../loop/deadline-wh
 
 export { withCallerStack } from '../caller-stack.ts';
 export { RateLimitedLog } from '../logger.ts';
-export { runInRootContext } from '../node-async-context.ts';
+export { runInContextOf, runInRootContext } from '../node-async-context.ts';
 export { callReporting, isThenable, reportRejection } from '../thenable.ts';
 export { type ContextWrapper, publishStart, type StartMessage } from './start-channel.ts';
 

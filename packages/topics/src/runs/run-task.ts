@@ -8,6 +8,7 @@ import { BackplaneError, RunError } from '../errors.ts';
 import type { Payload, RunEndHow, TopicEnd } from '../record.ts';
 import { endOfFailure, endOfResult, type ProducerEnd } from './producer-end.ts';
 import { Run, type RunProducer } from './run.ts';
+import { RunAttempt } from './run-channels.ts';
 import { publicErrorOf, RunFailure } from './run-failure.ts';
 import { type LeaseHost, lostLease, RunLease } from './run-lease.ts';
 import { RunWatch } from './run-watch.ts';
@@ -23,6 +24,8 @@ const ELSEWHERE = 'it was ended or continued elsewhere';
 
 /** What tasks need of the process. */
 export interface TaskHost extends LeaseHost {
+  /** The `Runs` of the task, for messages about it. */
+  readonly runs: object;
   readonly logger: Logger;
   /** A record was written. */
   wrote(): void;
@@ -57,6 +60,10 @@ export class RunTask {
   /** The context of the producer, in which the listeners of its signal run. */
   #context: AsyncResource | undefined;
   #hasReportedLateWrite = false;
+  /** For the diagnostics channels, if they have subscribers. */
+  #attempt: RunAttempt | undefined;
+  /** What the producer threw, or why the run was lost. */
+  #failure: Error | undefined;
 
   constructor(host: TaskHost, limits: TaskLimits, claim: RunClaim) {
     const { id, cursor } = claim.run;
@@ -105,11 +112,15 @@ export class RunTask {
     // It may have been cancelled, or interrupted, meanwhile.
     if (this.#state.kind === 'cancelling') await this.end({ how: 'cancelled' }, 'it is cancelled');
     if (this.#state.kind !== 'running') return;
-    this.#context = new AsyncResource('LandspoutRun');
+    this.#attempt = this.#newAttempt();
+    const context = this.#attempt?.started() ?? new AsyncResource('LandspoutRun');
+    // A subscriber may have done anything.
+    if (this.#state.kind !== 'running') return;
+    this.#context = context;
     const { maxDurationMs } = this.#claim.settings;
     this.#durationTimer = this.#later(maxDurationMs, () => void this.#tookTooLong());
     void this.#checkCancellation();
-    void this.#produce(producer);
+    context.runInAsyncScope(() => void this.#produce(producer));
   }
 
   /** Aborts the producer. The run ends as cancelled when the producer settles, or after `cancelGraceMs`. */
@@ -151,7 +162,7 @@ export class RunTask {
         'the lease of a run could not be given up',
       );
     }
-    this.#host.taskOver(this, 'handedOver');
+    this.#taskOver('handedOver');
   }
 
   /**
@@ -177,6 +188,7 @@ export class RunTask {
   /** Aborts the producer, because another process has the run or the backplane is closed. */
   lost(error: Error): void {
     if (this.#state.kind === 'over') return;
+    this.#failure = error;
     this.#over(undefined, ELSEWHERE);
     this.#abortWith(error);
     if (!(error instanceof RunError)) return;
@@ -191,6 +203,7 @@ export class RunTask {
   async #produce(producer: RunProducer): Promise<void> {
     const { end, error } = await this.#outcome(producer);
     const isCancelled = this.#state.kind === 'cancelling';
+    this.#failure = error;
     try {
       if (error !== undefined) this.#logFailure(error);
     } finally {
@@ -340,7 +353,19 @@ export class RunTask {
     this.#stopTimers();
     this.#writes.stop(refusal);
     this.#state = { kind: 'over' };
+    this.#taskOver(how);
+  }
+
+  /** @param how - undefined if the lease was lost. */
+  #taskOver(how: RunEndHow | 'handedOver' | undefined): void {
     this.#host.taskOver(this, how);
+    const attempt = this.#attempt ?? this.#newAttempt();
+    attempt?.ended(how ?? 'lost', how === undefined || how === 'failed' ? this.#failure : undefined);
+  }
+
+  #newAttempt(): RunAttempt | undefined {
+    const { runs, clock } = this.#host;
+    return RunAttempt.of(runs, this.id, this.#claim.run.attempt, clock);
   }
 
   #stopTimers(): void {

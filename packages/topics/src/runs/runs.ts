@@ -118,6 +118,7 @@ export class Runs {
     const services = { backplane, clock, logger, quietLog: this.#quietLog };
     this.#host = {
       ...services,
+      runs: this,
       wrote: () => {
         this.#counts.records += 1;
       },

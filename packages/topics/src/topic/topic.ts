@@ -5,7 +5,7 @@ import { isThenable, onAbort, reportRejection } from '@landspout/ioloop/reactor'
 import type { Backplane, LogName } from '../backplane/backplane.ts';
 import { topicsChecks } from '../errors.ts';
 import { orAborted } from '../or-aborted.ts';
-import { frozen, type TopicMember } from '../record.ts';
+import { frozen, type Payload, type TopicMember } from '../record.ts';
 import type { Attachment, SubscriptionSink } from '../subscription/delivery.ts';
 import type { LogFeeds } from '../subscription/log-feeds.ts';
 import { type History, type HistoryOptions, readHistory } from '../subscription/read-history.ts';
@@ -56,7 +56,7 @@ export interface TopicServices {
   readonly memberships: Memberships;
   /** @throws BackplaneError `ERR_TOPICS_CLOSED`. */
   readonly requireOpen: (operation: string) => void;
-  readonly published: () => void;
+  readonly published: (topic: string, payload: Payload) => void;
   readonly report: (error: unknown, message: string) => void;
 }
 
@@ -120,7 +120,7 @@ export class Topic<Message = unknown> {
     signal?.throwIfAborted();
     const append = () => backplane.append(this.name, { payload, key, id }, this.#rules.log);
     const cursor = await orAborted(pending.run('publish', payload.length, append), signal);
-    published();
+    published(this.name, payload);
     return cursor;
   }
 

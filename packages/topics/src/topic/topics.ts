@@ -13,6 +13,7 @@ import { Memberships } from './memberships.ts';
 import { PendingCalls, type PendingLimits } from './pending-calls.ts';
 import { type MessageSchema, requireSchema } from './schema.ts';
 import { Topic, type TopicServices } from './topic.ts';
+import { publishPublished } from './topic-channels.ts';
 import {
   DEFAULT_TOPIC_CONFIG,
   patternOf,
@@ -84,6 +85,19 @@ export interface TopicsStats {
 }
 
 /**
+ * The message that is published on the channel `landspout.topics.publish` of `node:diagnostics_channel`, after a publish
+ * of this process was accepted: the backplane has the record. Published synchronously, in the async context of the
+ * caller. If there are no subscribers, it costs one check.
+ */
+export interface TopicPublishMessage {
+  readonly topics: Topics;
+  /** The name of the topic. */
+  readonly topic: string;
+  /** The size of the data, as JSON or bytes. */
+  readonly bytes: number;
+}
+
+/**
  * Publish and subscribe by name, with a history and cursors: a subscriber that comes back with its cursor gets what it
  * missed and goes on with new records, without a gap or a double in between, or is notified of the gap.
  *
@@ -147,8 +161,9 @@ export class Topics {
       pending: this.#pending,
       memberships: this.#memberships,
       requireOpen: (operation) => this.#requireOpen(operation),
-      published: () => {
+      published: (topic, payload) => {
         this.#published += 1;
+        publishPublished(this, topic, payload);
       },
       report,
     };

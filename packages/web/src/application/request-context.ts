@@ -10,6 +10,7 @@ import { HTTPServerResponse, type ResponseOwner } from '../response/http-server-
 import { ResponseCoding } from '../response/response-coding.ts';
 import { paramsByName, type RouteMatch, type Rule } from '../routing/rule.ts';
 import type { Application } from './application.ts';
+import { publishRoute } from './request-channels.ts';
 
 const NO_ARGS: readonly undefined[] = Object.freeze([]);
 
@@ -44,6 +45,7 @@ export abstract class RequestContext implements MiddlewareContext, ResponseOwner
     this.#routeMatch = this.application.findRoute(this.request);
     const { rule } = this.#routeMatch;
     this.application = rule.application;
+    publishRoute(this, rule);
     return rule;
   }
 
@@ -112,4 +114,5 @@ export abstract class RequestContext implements MiddlewareContext, ResponseOwner
 
   abstract responseFailed(error: unknown): void;
   abstract responseEnded(): void;
+  abstract responseDetached(): void;
 }

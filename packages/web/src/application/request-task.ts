@@ -18,6 +18,7 @@ import { announcesBody } from '../request/unparsed-body.ts';
 import { pathBeforeRest, type Rule } from '../routing/rule.ts';
 import { callVerb, describeOptions, prepareHandler, requireNoContent } from './handler-steps.ts';
 import { Passage, type PassageOwner } from './passage.ts';
+import { publishRequestEnd, rememberPassing } from './request-channels.ts';
 import { RequestContext } from './request-context.ts';
 import { finishWith, giveUp, readable, respondPlainly } from './request-failures.ts';
 import { callFinishHooks, callHook, isOfClosing, isTooLate, logFailure, report } from './request-hooks.ts';
@@ -181,6 +182,10 @@ export class RequestTask
     else passage.leaveHandler();
   }
 
+  responseDetached(): void {
+    if (this.#passage === undefined) publishRequestEnd(this, undefined);
+  }
+
   /** Turns an error into a response, or closes the connection if the headers are already sent. */
   failed(thrown: unknown): void {
     const { response } = this;
@@ -216,6 +221,7 @@ export class RequestTask
     if (this.response.ended || this.response.gone !== undefined) return;
     const { request } = this;
     const head = request.headBelow(stripPrefix ? pathBeforeRest(this.routeMatch, request.path) : '');
+    rememberPassing(request.head, head, this.routeMatch);
     this.#passed = new PassedRequest(this);
     this.#passed.begin(delegate, head);
     this.#limitTime();
@@ -283,8 +289,9 @@ export class RequestTask
   passageOver(): void {
     // If the client has disconnected, a middleware may have returned without a response.
     if (!this.#waiting) this.#endIfGone();
-    // False if another protocol has taken over the connection.
     if (this.#hasResponded) this.#finished();
+    // Another protocol has taken over the connection.
+    else if (this.response.ended) publishRequestEnd(this, undefined);
   }
 
   enterHandler(): void {
@@ -462,6 +469,7 @@ export class RequestTask
     this.#isFinished = true;
     this.#timer?.cancel();
     callFinishHooks(this, this.#handler);
+    publishRequestEnd(this, this.status);
   }
 
   // ---- errors ----

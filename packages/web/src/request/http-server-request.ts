@@ -132,6 +132,7 @@ export class HTTPServerRequest extends IncomingRequest {
       version,
       headers,
       mountPath: `${head.mountPath ?? ''}${mountPath}`,
+      received: head.received ?? head,
     };
     return hasPrecondition === undefined ? inner : { ...inner, hasPrecondition };
   }

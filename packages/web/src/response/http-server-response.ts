@@ -32,6 +32,8 @@ type Phase = 'open' | 'streaming' | 'finished' | 'detached';
 /** Is notified when a response is complete or cut off, but not if another protocol takes over the connection. */
 export interface ResponseOwner {
   responseEnded(): void;
+  /** Called when another protocol has taken over the connection. */
+  responseDetached(): void;
   /** Creates {@link HTTPServerResponse.cookies}. */
   makeCookies(response: HTTPServerResponse): Cookies;
   /** Creates what compresses the body; undefined if the response must not be compressed. */
@@ -300,6 +302,7 @@ export class HTTPServerResponse extends ResponseHead {
     this.requireUnfinished('detach');
     const stream = this.exchange.detach(onStopping);
     this.#phase = 'detached';
+    this.#owner.responseDetached();
     return stream;
   }
 

@@ -11,7 +11,7 @@ import type {
 import { percentDecode } from '../request/url-encoding.ts';
 import { handlerProblem, initProblem, isLazy } from './handler-check.ts';
 import type { HostPattern } from './host-pattern.ts';
-import { badRoute, REST, type RoutePattern } from './pattern.ts';
+import { badRoute, NO_PATTERN, REST, type RoutePattern } from './pattern.ts';
 import type { LazyHandler, RouteOptions } from './route.ts';
 import { NO_VALUES, type ParamValues } from './route-table.ts';
 
@@ -29,6 +29,11 @@ export interface RouteMatch {
 export function pathBeforeRest({ rule, values }: RouteMatch, path: string): string {
   if (rule.compiled.segments.at(-1) !== REST) return path;
   return path.slice(0, path.length - (values.at(-1) ?? '').length - 1);
+}
+
+/** Returns the part of a pattern before its parameter `*name`, without the slash between them. */
+export function textBeforeRest({ compiled, pattern }: Rule): string {
+  return compiled.segments.at(-1) === REST ? pattern.slice(0, pattern.lastIndexOf('/')) : pattern;
 }
 
 const NO_INIT = Object.freeze({});
@@ -104,6 +109,11 @@ export class Rule implements MatchedRoute {
 
   get pattern(): string {
     return this.compiled.text;
+  }
+
+  /** The {@link pattern}; undefined for a rule that was not made from a route, such as `defaultHandlerClass`. */
+  get route(): string | undefined {
+    return this.#setting === undefined && this.compiled !== NO_PATTERN ? this.pattern : undefined;
   }
 
   get name(): string | undefined {

@@ -9,6 +9,14 @@
 
 export type { WebSocketDelegate } from './delegate.ts';
 export { WebSocketConnection } from './websocket-connection.ts';
+export type {
+  WebSocketEndMessage,
+  WebSocketMessageMessage,
+  WebSocketMessageRecord,
+  WebSocketMessageStartMessage,
+  WebSocketSentMessage,
+  WebSocketStartMessage,
+} from './websocket-messages.ts';
 
 // Options.
 

@@ -2,6 +2,7 @@
 // handshake. Does not know HTTP, handlers or how a client connects.
 
 import type { Buffer } from 'node:buffer';
+import type { RequestHead } from '@landspout/http1';
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import {
   callReporting,
@@ -37,6 +38,13 @@ import { MessageWriter } from './message-writer.ts';
 import { PingSchedule, type PingTarget } from './ping-schedule.ts';
 import { PreparedMessage } from './prepared-message.ts';
 import { checkSendOptions, type SendOptions, type SendPolicy } from './send-policy.ts';
+import {
+  areConnectionsHeard,
+  deliverMessage,
+  publishConnectionEnd,
+  publishConnectionStart,
+  publishSent,
+} from './websocket-channels.ts';
 import type { WebSocketSettings } from './websocket-options.ts';
 
 /**
@@ -83,6 +91,8 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   #closeError: Error | undefined;
   #hasPeerEnded = false;
   #closeListener: CloseListener | undefined;
+  /** For the diagnostics channels; undefined if they had no subscribers at the start. */
+  readonly #head: RequestHead | undefined;
   #pings: PingSchedule | undefined;
   #deadline: Deadline | undefined;
 
@@ -90,6 +100,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
    * Takes over the stream. Messages can be written at once, but nothing is read before {@link start} is called.
    *
    * @param deflate - what the opening handshake has agreed on for compression; also requires the setting `compression`.
+   * @param head - of the request that was upgraded, for the messages on diagnostics channels; of a server.
    */
   constructor(
     stream: IOStream,
@@ -97,6 +108,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     delegate: WebSocketDelegate,
     settings: WebSocketSettings,
     deflate?: DeflateAgreement,
+    head?: RequestHead,
   ) {
     const { maxMessageBytes, maxFragments, compression } = settings;
     this.#stream = stream;
@@ -110,7 +122,9 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#pump = new FramePump(stream, this.#decoder, this);
     this.#frames = new FrameWriter(stream, role, settings);
     this.#messages = new MessageWriter(stream, this.#frames, settings, this.#compression, this);
+    this.#head = areConnectionsHeard() ? (head?.received ?? head) : undefined;
     stream.setConsumer(this);
+    publishConnectionStart(this, role, this.#head);
   }
 
   /**
@@ -212,7 +226,10 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     const full = this.#messages.send(message, policy, options?.key);
     // The message could not be compressed.
     if (!this.isOpen) return this.#refused();
-    if (full === undefined) return this.#messages.whenReady(policy);
+    if (full === undefined) {
+      publishSent(this, this.#role, message);
+      return this.#messages.whenReady(policy);
+    }
     this.#queueFull(full, policy);
     return ignorable(Promise.reject(full));
   }
@@ -225,8 +242,12 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
   sendMessage(message: PreparedMessage, policy = this.#settings.sendPolicy, key?: string): boolean {
     if (this.#state !== 'open') return false;
     const full = this.#messages.send(message, policy, key);
-    if (full !== undefined) this.#queueFull(full, policy);
-    return full === undefined;
+    if (full !== undefined) {
+      this.#queueFull(full, policy);
+      return false;
+    }
+    publishSent(this, this.#role, message);
+    return true;
   }
 
   /**
@@ -322,6 +343,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
       undefined,
       (failure) => this.#callbackFailed(failure),
     );
+    publishConnectionEnd(this, this.#role, this.#head, this.#closeCode, this.#closeError);
   }
 
   /** Called when the closing handshake has taken too long. */
@@ -393,7 +415,7 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     const { payload } = this.#decoder;
     try {
       if (event === MESSAGE) {
-        this.#holdFor(delegate.messageReceived(this.#decoder.message));
+        this.#holdFor(this.#receive(this.#decoder.message));
       } else if (event === COMPRESSED_MESSAGE) {
         this.#inflate(this.#decoder.compressed, this.#decoder.isText);
       } else if (event === PING) {
@@ -432,7 +454,11 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
 
   /** Returns what the delegate returns, and throws what it throws. */
   #inflated(message: string | Uint8Array): unknown {
-    return this.#state === 'open' ? this.#delegate.messageReceived(message) : undefined;
+    return this.#state === 'open' ? this.#receive(message) : undefined;
+  }
+
+  #receive(message: string | Uint8Array): unknown {
+    return deliverMessage(this, this.#role, this.#delegate, message, this.#settings.clock);
   }
 
   /**

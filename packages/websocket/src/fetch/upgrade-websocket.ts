@@ -73,6 +73,7 @@ export function upgradeWebSocket(request: Request, options: UpgradeWebSocketOpti
     throw new WebSocketUpgradeError('ERR_WEBSOCKET_STOPPING', 'the server is stopping', response);
   }
   const upgrade: AcceptedUpgrade = {
+    head,
     offer,
     protocol,
     settings: settings.connection,

@@ -2,7 +2,7 @@
 // Does not know what called it.
 
 import { createHash } from 'node:crypto';
-import type { HTTPHeaders, StopNotice } from '@landspout/http1';
+import type { HTTPHeaders, RequestHead, StopNotice } from '@landspout/http1';
 import { HttpDateCache, ResponseEncoder } from '@landspout/http1/protocol';
 import { isThenable } from '@landspout/ioloop/reactor';
 import type { IOStream } from '@landspout/iostream';
@@ -32,6 +32,8 @@ export function retryAfterSeconds(randomBytes: RandomBytes): number {
 
 /** An upgrade that was accepted. */
 export interface AcceptedUpgrade {
+  /** The head of the request. */
+  readonly head: RequestHead;
   readonly offer: UpgradeOffer;
   /** The chosen subprotocol; undefined for none. */
   readonly protocol: string | undefined;
@@ -56,7 +58,7 @@ export interface SwitchedConnection {
  * If this throws, nothing was sent, and the request can get another response, unless `detach` has returned.
  */
 export function switchProtocols(upgrade: AcceptedUpgrade, delegate: WebSocketDelegate): SwitchedConnection {
-  const { offer, protocol, settings, takeHeaders, detach } = upgrade;
+  const { head: request, offer, protocol, settings, takeHeaders, detach } = upgrade;
   const deflate = negotiateCompression(offer.extensions, settings.compression);
   try {
     const agreed = { key: offer.key, protocol, extensions: deflate?.response };
@@ -66,7 +68,7 @@ export function switchProtocols(upgrade: AcceptedUpgrade, delegate: WebSocketDel
       connection?.close(final ? CLOSE_CODES.goingAway : CLOSE_CODES.serviceRestart),
     );
     stream.send(head);
-    connection = new WebSocketConnection(stream, 'server', delegate, settings, deflate?.agreement);
+    connection = new WebSocketConnection(stream, 'server', delegate, settings, deflate?.agreement, request);
     return { connection, extensions: deflate?.response ?? '' };
   } catch (error) {
     if (deflate !== undefined && settings.compression !== undefined)

@@ -314,6 +314,7 @@ export abstract class WebSocketHandler<
       return;
     }
     const upgrade = {
+      head: this.request.head,
       offer,
       protocol: this.#selectedSubprotocol,
       settings,

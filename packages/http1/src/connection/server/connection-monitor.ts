@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { HTTPConnectionInfo, RequestHead } from '../../delegate.ts';
 
 /**
@@ -13,7 +14,13 @@ export type RequestOutcome = 'completed' | 'refused' | 'detached' | 'cut';
 /**
  * An object that a monitor keeps for a request until its end. The connection stores it, and does not use its content.
  */
-export type RequestToken = object;
+export interface RequestToken {
+  /**
+   * The async context in which the delegate of the request is called; undefined for the context of the event loop. Read
+   * once, after `requestBegan`.
+   */
+  readonly context: AsyncResource | undefined;
+}
 
 /**
  * Observes the lifecycle of a server's connections and requests: implementations count, log and publish.

@@ -50,6 +50,14 @@ export class IncomingRequest {
     this.connection = connection;
   }
 
+  /**
+   * The head of the request. To find the request in the messages of diagnostics channels, use
+   * `head.received ?? head`.
+   */
+  get head(): RequestHead {
+    return this.#head;
+  }
+
   /** The method, such as `GET`; case-sensitive. */
   get method(): string {
     return this.#head.method;
@@ -174,11 +182,6 @@ export class IncomingRequest {
     this.#controller?.abort(reason);
   }
 
-  /** For subclasses. */
-  protected get head(): RequestHead {
-    return this.#head;
-  }
-
   /**
    * Creates the error to throw for an invalid query or form. If the program does not catch it, the response has its
    * status.
@@ -195,6 +198,7 @@ export class IncomingRequest {
       headers: this.headers,
       body: inspectedBytes(this.body),
       closeReason: this.#closeReason,
+      head: undefined,
       connection: undefined,
       // A field of `ServerRequest` in httpserver.
       exchange: undefined,

@@ -14,6 +14,7 @@ import { closedEarly, endOfConnection, HTTPDeadlineError, headTooSlow } from '..
 import type { MessagePump, PumpedConnection } from '../message-pump.ts';
 import { truncationOf } from '../truncation.ts';
 import type { ConnectionHost, DetachedStream, ServedConnection } from './connection-host.ts';
+import { startInContext } from './message-in-context.ts';
 import { PeerPace } from './peer-pace.ts';
 import { type FailedRequest, judgeFailure, logRefusal, sendRefusal, tooSlow } from './refusal.ts';
 import type { ServerCodec } from './server-codecs.ts';
@@ -255,7 +256,12 @@ export class ServerConnection
     exchange.token = services.monitor.requestBegan(head, info, this);
     this.#enter(exchange);
     if (drain.listenerGone) this.stream.ref();
-    this.#waitFor(exchange.begin(services.delegate.startRequest(exchange)), exchange);
+    const context = exchange.token?.context;
+    const message =
+      context === undefined
+        ? services.delegate.startRequest(exchange)
+        : startInContext(context, services.delegate, exchange);
+    this.#waitFor(exchange.begin(message), exchange);
   }
 
   deliverData(): void {
