@@ -1,7 +1,9 @@
 import { AsyncLocalStorage, AsyncResource, executionAsyncResource } from 'node:async_hooks';
+import { channel } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import {
   keepsStoresInResources,
+  mayHaveStores,
   runInBatch,
   runInContextOf,
   runInRootContext,
@@ -78,5 +80,22 @@ describe("what node-async-context.ts relies on of Node's internals", () => {
       }, undefined),
     );
     expect(seen, 'the root context has the store of its caller').toBeUndefined();
+  });
+
+  it('a channel with subscribers has a map of the stores that are bound to it', () => {
+    const events = channel('landspout.test.canary');
+    const listener = (): void => {};
+    events.subscribe(listener);
+    const internal =
+      'a channel without stores cannot be told from one with stores, so each message costs more';
+    try {
+      expect(mayHaveStores(events), internal).toBe(false);
+      events.bindStore(storage);
+      expect(mayHaveStores(events), 'a store that is bound would have no effect').toBe(true);
+      events.unbindStore(storage);
+      expect(mayHaveStores(events), internal).toBe(false);
+    } finally {
+      events.unsubscribe(listener);
+    }
   });
 });

@@ -27,19 +27,23 @@ export class OuterRequestHead implements RequestHead {
   readonly version: 'HTTP/1.0' | 'HTTP/1.1';
   readonly headers: HTTPHeaders;
   readonly mountPath: string | undefined;
+  readonly received: RequestHead | undefined;
 
+  /** @param from - the head that this one was made from, if a connection of ours has received it. */
   constructor(
     method: string,
     target: string,
     version: 'HTTP/1.0' | 'HTTP/1.1',
     headers: HTTPHeaders,
     mountPath: string | undefined,
+    from?: RequestHead,
   ) {
     this.method = method;
     this.target = target;
     this.version = version;
     this.headers = headers;
     this.mountPath = mountPath;
+    this.received = from?.received ?? from;
   }
 }
 

@@ -82,8 +82,8 @@ function respond(
 ): Promise<Response> {
   const body = bodyOf(request);
   const { protocol, host, target } = partsOf(request.url);
-  const head = new OuterRequestHead(request.method, target, 'HTTP/1.1', new HTTPHeaders(), mountPath);
-  const outer = exchangeOf(request)?.exchange;
+  const { exchange: outer, head: from } = exchangeOf(request) ?? {};
+  const head = new OuterRequestHead(request.method, target, 'HTTP/1.1', new HTTPHeaders(), mountPath, from);
   let problem: unknown;
   let announcedBytes = 0;
   try {

@@ -49,11 +49,12 @@ class MountedMessage implements HTTPMessageDelegate {
     this.#mountPath = mountPath;
   }
 
-  headersReceived({ method, target, version, headers }: RequestHead): void | PromiseLike<void> {
+  headersReceived(head: RequestHead): void | PromiseLike<void> {
+    const { method, target, version, headers } = head;
     // The target was found to be below the path before the request was passed on.
     const below = targetBelow(target, this.#mountPath) ?? target;
     return this.#message.headersReceived(
-      new OuterRequestHead(method, below, version, headers, this.#mountPath),
+      new OuterRequestHead(method, below, version, headers, this.#mountPath, head),
     );
   }
 

@@ -114,9 +114,9 @@ export class RunTask {
     if (this.#state.kind !== 'running') return;
     this.#attempt = this.#newAttempt();
     const context = this.#attempt?.started() ?? new AsyncResource('LandspoutRun');
-    // A subscriber may have done anything.
-    if (this.#state.kind !== 'running') return;
     this.#context = context;
+    // A subscriber may have closed the runs.
+    if (this.#state.kind !== 'running') return;
     const { maxDurationMs } = this.#claim.settings;
     this.#durationTimer = this.#later(maxDurationMs, () => void this.#tookTooLong());
     void this.#checkCancellation();
@@ -359,7 +359,8 @@ export class RunTask {
   /** @param how - undefined if the lease was lost. */
   #taskOver(how: RunEndHow | 'handedOver' | undefined): void {
     this.#host.taskOver(this, how);
-    const attempt = this.#attempt ?? this.#newAttempt();
+    // Without a producer, there was no start. With one, there was no subscriber at the start.
+    const attempt = this.#context === undefined ? this.#newAttempt() : this.#attempt;
     attempt?.ended(how ?? 'lost', how === undefined || how === 'failed' ? this.#failure : undefined);
   }
 

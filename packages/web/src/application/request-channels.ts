@@ -43,8 +43,8 @@ export interface RouteMessage {
 
 export interface RequestEndMessage extends Pick<RouteMessage, 'head' | 'request' | 'route'> {
   /**
-   * Of the response, also if the client has not received all of it. Undefined if another protocol, such as WebSocket,
-   * has taken over the connection.
+   * Of the response, also if the client has not received all of it. Undefined if there was none: another protocol, such
+   * as WebSocket, has taken over the connection, or the connection has ended before.
    */
   readonly status: number | undefined;
   /** What was thrown or passed to `sendError`, so that the response is an error page; undefined otherwise. */
@@ -69,15 +69,14 @@ export function publishRoute(context: RequestContext, rule: Rule): void {
   } satisfies RouteMessage);
 }
 
-/** @param status - undefined if another protocol has taken over the connection. */
-export function publishRequestEnd(context: RequestContext, status: number | undefined): void {
+export function publishRequestEnd(context: RequestContext): void {
   if (!requestEnd.hasSubscribers) return;
   const { request, match, error } = context;
   requestEnd.publish({
     head: receivedHead(request.head),
     request,
     route: routeOf(request.head, match),
-    status,
+    status: statusOf(context),
     error,
   } satisfies RequestEndMessage);
 }
@@ -91,6 +90,14 @@ export function publishRequestEnd(context: RequestContext, status: number | unde
 export function rememberPassing(outer: RequestHead, inner: RequestHead, match: RouteMatch): void {
   if (inner === outer || (!routeFound.hasSubscribers && !requestEnd.hasSubscribers)) return;
   passedFrom.set(inner, `${passedFrom.get(outer) ?? ''}${textBeforeRest(match.rule)}`);
+}
+
+function statusOf({ response }: RequestContext): number | undefined {
+  const { gone, exchange, isDetached, status } = response;
+  if (isDetached) return undefined;
+  // If the connection has refused the rest of the request, it has sent a response itself.
+  const isRefused = typeof (gone as { status?: unknown } | undefined)?.status === 'number';
+  return gone === undefined || exchange.headSent || isRefused ? status : undefined;
 }
 
 function receivedHead(head: RequestHead): RequestHead {

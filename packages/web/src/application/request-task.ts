@@ -183,7 +183,7 @@ export class RequestTask
   }
 
   responseDetached(): void {
-    if (this.#passage === undefined) publishRequestEnd(this, undefined);
+    if (this.#passage === undefined) publishRequestEnd(this);
   }
 
   /** Turns an error into a response, or closes the connection if the headers are already sent. */
@@ -290,8 +290,7 @@ export class RequestTask
     // If the client has disconnected, a middleware may have returned without a response.
     if (!this.#waiting) this.#endIfGone();
     if (this.#hasResponded) this.#finished();
-    // Another protocol has taken over the connection.
-    else if (this.response.ended) publishRequestEnd(this, undefined);
+    else if (this.response.isDetached) publishRequestEnd(this);
   }
 
   enterHandler(): void {
@@ -469,7 +468,7 @@ export class RequestTask
     this.#isFinished = true;
     this.#timer?.cancel();
     callFinishHooks(this, this.#handler);
-    publishRequestEnd(this, this.status);
+    publishRequestEnd(this);
   }
 
   // ---- errors ----

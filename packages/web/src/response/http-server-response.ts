@@ -127,6 +127,11 @@ export class HTTPServerResponse extends ResponseHead {
     return this.#phase === 'finished' || this.#phase === 'detached';
   }
 
+  /** Whether another protocol has taken over the connection. */
+  get isDetached(): boolean {
+    return this.#phase === 'detached';
+  }
+
   /** The cookies of the request and of this response. {@link reset} keeps them. */
   get cookies(): Cookies {
     this.#cookies ??= this.#owner.makeCookies(this);

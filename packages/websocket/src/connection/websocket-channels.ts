@@ -15,7 +15,7 @@ import { PreparedMessage } from './prepared-message.ts';
  * | Channel | When | Message |
  * | --- | --- | --- |
  * | `landspout.websocket.connection.start` | the opening handshake is complete | `WebSocketStartMessage` |
- * | `landspout.websocket.connection.end` | the connection is closed, after the callback about it | `WebSocketEndMessage` |
+ * | `landspout.websocket.connection.end` | the connection is closed, before the callback about it | `WebSocketEndMessage` |
  * | `landspout.websocket.message.start` | a received message is about to be handled | `WebSocketMessageStartMessage` |
  * | `landspout.websocket.message.error` | the callback threw or rejected | `WebSocketMessageMessage` |
  * | `landspout.websocket.message.end` | the callback has returned, and its promise is settled; after `error` | `WebSocketMessageMessage` |

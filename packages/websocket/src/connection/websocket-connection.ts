@@ -338,12 +338,12 @@ export class WebSocketConnection implements StreamConsumer, FrameListener, PingT
     this.#compression?.close();
     this.#closeListener?.connectionClosed();
     this.#closeListener = undefined;
+    publishConnectionEnd(this, this.#role, this.#head, this.#closeCode, this.#closeError);
     callReporting(
       () => this.#delegate.connectionClosed(),
       undefined,
       (failure) => this.#callbackFailed(failure),
     );
-    publishConnectionEnd(this, this.#role, this.#head, this.#closeCode, this.#closeError);
   }
 
   /** Called when the closing handshake has taken too long. */

@@ -198,7 +198,6 @@ export class IncomingRequest {
       headers: this.headers,
       body: inspectedBytes(this.body),
       closeReason: this.#closeReason,
-      head: undefined,
       connection: undefined,
       // A field of `ServerRequest` in httpserver.
       exchange: undefined,
