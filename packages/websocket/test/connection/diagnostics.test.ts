@@ -188,7 +188,7 @@ describe('landspout.websocket.message.start, error and end', () => {
   it('have the length of a compressed message after its decompression', () => {
     const ended = heard<WebSocketMessageMessage>('message.end');
     class Compressing extends Echo {
-      protected override connectionOptions() {
+      override connectionOptions() {
         return { compression: { thresholdBytes: 0 } };
       }
     }
@@ -343,7 +343,7 @@ describe('landspout.websocket.message.sent', () => {
   it('is published for each message that is accepted, with its length before compression', () => {
     const sent = heard<WebSocketSentMessage>('message.sent');
     class Sending extends WebSocketHandler {
-      protected override connectionOptions() {
+      override connectionOptions() {
         return { compression: { thresholdBytes: 0 } };
       }
       override onMessage(): void {
