@@ -61,6 +61,10 @@ export {
   type RedirectHandlerInit,
 } from './handler/ready-made.ts';
 export { type Awaitable, type RedirectOptions, RequestHandler } from './handler/request-handler.ts';
+export type { HealthCheck } from './health/health-checks.ts';
+export { HEALTH_ERRORS, HealthCheckError, type HealthErrorCode } from './health/health-error.ts';
+export { LivenessHandler, ReadinessHandler } from './health/health-handlers.ts';
+export type { HealthInit } from './health/health-options.ts';
 export { FallbackHandler, type FallbackHandlerInit } from './mounting/fallback-handler.ts';
 export { type MountOptions, mount } from './mounting/mount.ts';
 export type { PrecompressedCoding } from './static/precompressed.ts';
