@@ -179,9 +179,10 @@ export class HTTPServer extends TCPServer {
   }
 
   /**
-   * Stops gracefully. The listeners are closed after the connections in the backlog are accepted. Requests in progress
-   * are completed, with `Connection: close`. An idle connection may send one more request within `graceMs`. The
-   * connection is closed after that response, or after `graceMs`. After `drainMs`, all remaining connections are reset.
+   * Stops gracefully. The listeners are closed after `acceptMs`, by default at once, when the connections in the backlog
+   * are accepted. Requests in progress are completed, with `Connection: close`. An idle connection may send one more
+   * request within `graceMs` from then. The connection is closed after that response, or after `graceMs`. After
+   * `drainMs`, all remaining connections are reset.
    *
    * If a stream was taken over with a stop callback, as WebSockets do, the callback is called, and `stop` waits until
    * that stream is closed. At most `closesPerSecond` of these callbacks are called in a second, and the last one 5 s

@@ -24,7 +24,7 @@ export interface DrainedListener {
 /**
  * Stops a server, and tracks its phase, its remaining connections, and how each connection ended.
  *
- *     serving ──stop──▶ grace ──graceMs──▶ draining ──drainMs, or nothing is left──▶ stopped ──listen──▶ serving
+ *     serving ──stop──▶ grace ──acceptMs, graceMs──▶ draining ──drainMs, or nothing is left──▶ stopped ──listen──▶ serving
  */
 export class ServerDrain implements Drain {
   phase: Drain['phase'] = 'serving';
@@ -34,6 +34,8 @@ export class ServerDrain implements Drain {
   readonly #connections = new Set<ServedConnection>();
   readonly #detached: DetachedStreams;
   #whenOneEnds: (() => void) | undefined;
+  /** Ends the time in which the stopping server still accepts connections. */
+  #endAccepting: (() => void) | undefined;
   #stopController: AbortController | undefined;
   /**
    * How connections ended since the stop started. All connections that are open when {@link cut} is called are counted
@@ -86,7 +88,7 @@ export class ServerDrain implements Drain {
 
   /** Goes through all phases. @returns how the connections ended. Resolves when none is left. */
   async stop(listener: DrainedListener, options: Required<StopOptions>): Promise<StopResult> {
-    const { graceMs, drainMs, final, closesPerSecond, random } = options;
+    const { acceptMs, graceMs, drainMs, final, closesPerSecond, random } = options;
     const { clock } = this.#loop;
     const startedAt = clock.now();
     this.#ends = { finished: 0, idle: 0, cut: 0 };
@@ -94,7 +96,8 @@ export class ServerDrain implements Drain {
     this.phase = 'grace';
     this.graceMs = graceMs;
     this.#stopController?.abort(stoppingError());
-    const withinMs = Math.max(0, drainMs - CLOSING_MS);
+    if (acceptMs > 0) await this.#accepting(acceptMs);
+    const withinMs = Math.max(0, drainMs - acceptMs - CLOSING_MS);
     this.#detached.notify({ final, closesPerSecond, random, withinMs });
     await listener.stopListening();
     await this.#emptied(graceMs, () => listener.pendingConnections());
@@ -112,6 +115,7 @@ export class ServerDrain implements Drain {
   async cut(how: 'reset' | 'close', reason: HTTPClosedError): Promise<void> {
     if (!this.#isCut) this.#ends.cut = this.#size;
     this.#isCut = true;
+    this.#endAccepting?.();
     const { streams } = this.#detached;
     for (const { stream } of this.#connections) streams.push(stream);
     for (const stream of streams) stream[how](reason);
@@ -127,6 +131,17 @@ export class ServerDrain implements Drain {
   /** The number of connections for which a stop waits. */
   get #size(): number {
     return this.#connections.size + this.#detached.size;
+  }
+
+  /** Resolves after `acceptMs`, or when all connections are cut. */
+  #accepting(acceptMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#loop.clock.setTimeout(resolve, acceptMs);
+      this.#endAccepting = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 
   /**

@@ -9,12 +9,19 @@ export const serverChecks = new ArgumentChecks(
 /** How a server stops. */
 export interface StopOptions {
   /**
+   * How long the server still accepts connections after the stop began, before {@link graceMs}. Meanwhile it responds
+   * to requests with `Connection: close`, `HTTPServer.stopping` is aborted and a ReadinessHandler responds 503, so that
+   * load balancers that check the server send requests elsewhere before connections are refused. Set it to the time
+   * that they need to notice. Streams that were taken over are asked to close after it. Default: 0.
+   */
+  readonly acceptMs?: number;
+  /**
    * How long an idle connection may still send one more request, whose response has `Connection: close`. Default: 1 s.
    */
   readonly graceMs?: number;
   /**
    * Maximum time of the whole stop; after it, remaining connections are reset. Default: 30 s, but at least
-   * {@link graceMs}.
+   * {@link acceptMs} and {@link graceMs} together.
    */
   readonly drainMs?: number;
   /**
@@ -52,6 +59,7 @@ const DEFAULT_CLOSES_PER_SECOND = 500;
 
 /** The names of all {@link StopOptions}. */
 export const STOP_OPTIONS: OptionNames<StopOptions> = {
+  acceptMs: true,
   graceMs: true,
   drainMs: true,
   final: true,
@@ -67,12 +75,15 @@ export const STOP_OPTIONS: OptionNames<StopOptions> = {
 export function resolveStopOptions(options: StopOptions): Required<StopOptions> {
   serverChecks.options('stop', options, STOP_OPTIONS);
   const { graceMs = DEFAULT_GRACE_MS, final = false, random = Math.random } = options;
-  const { drainMs = Math.max(DEFAULT_DRAIN_MS, graceMs) } = options;
+  const { acceptMs = 0 } = options;
+  serverChecks.durationMs('stop', 'acceptMs', acceptMs);
   serverChecks.durationMs('stop', 'graceMs', graceMs);
-  serverChecks.durationMs('stop', 'drainMs', drainMs, graceMs);
+  const leastMs = acceptMs + graceMs;
+  const { drainMs = Math.max(DEFAULT_DRAIN_MS, leastMs) } = options;
+  serverChecks.durationMs('stop', 'drainMs', drainMs, leastMs);
   const { closesPerSecond = DEFAULT_CLOSES_PER_SECOND } = options;
   serverChecks.boolean('stop', 'final', final);
   serverChecks.number('stop', 'closesPerSecond', closesPerSecond, 1);
   serverChecks.callback('stop', 'random', random);
-  return { graceMs, drainMs, final, closesPerSecond, random };
+  return { acceptMs, graceMs, drainMs, final, closesPerSecond, random };
 }

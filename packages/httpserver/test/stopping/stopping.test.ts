@@ -255,6 +255,8 @@ describe('HTTPServer.stop', () => {
   });
 
   it.each([
+    { acceptMs: -1 },
+    { acceptMs: 6, graceMs: 5, drainMs: 10 },
     { graceMs: -1 },
     { graceMs: Number.NaN },
     { drainMs: -1 },

@@ -67,7 +67,7 @@ export interface ConnectionServices {
  * The phase of a server's stop. The server sets it, and its connections read it. The phases:
  *
  * - serving: the server is not stopping
- * - grace: no new connections are accepted; idle ones may send one more request
+ * - grace: no new connections are accepted, unless the stop allows some time for it; idle ones may send one more request
  * - draining: idle connections are closed; requests in progress are completed
  * - stopped: the remaining connections have been reset
  */
