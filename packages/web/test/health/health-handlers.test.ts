@@ -128,6 +128,15 @@ describe('ReadinessHandler', () => {
     });
   });
 
+  it('responds 503 on new connections while acceptMs of the stop passes', () =>
+    withApp([['/readyz', ReadinessHandler]], async ({ port, server }) => {
+      expect(statusOf(await ask(port, '/readyz'))).toBe(200);
+      const stopped = server.stop({ acceptMs: 60_000, drainMs: 120_000 });
+      expect(statusOf(await ask(port, '/readyz'))).toBe(503);
+      await server.closeAll();
+      await stopped;
+    }));
+
   it('responds 503 if the server begins to stop while the checks run', () => {
     const database = signalled();
     let isCalled = false;
