@@ -25,6 +25,7 @@ export const ROOMS = {
       'sockets',
       'loop',
       'processes/messages',
+      'systemd',
       'processes/launching',
       'processes/doors',
       'processes/supervisor',

@@ -4,6 +4,7 @@ import { IOLoop } from '@landspout/ioloop';
 import { pickOptions, shownValue } from '@landspout/ioloop/errors';
 import { INSPECT, inspectedAddress, inspection } from '@landspout/ioloop/inspection';
 import type { ProcessTask } from '@landspout/ioloop/processes';
+import { SystemdService } from '@landspout/ioloop/reactor';
 import { type IOStream, StreamUsageError, TCPServer } from '@landspout/iostream';
 import { misplacedTlsProblem } from '@landspout/iostream/transports';
 import { requireKnownProtocols } from './application-protocols.ts';
@@ -146,7 +147,8 @@ export class HTTPServer extends TCPServer {
    * The parent restarts children that terminate. On SIGHUP, it replaces all children one by one, without refusing a
    * connection or losing a request. The children share the keys of TLS session tickets. On SIGTERM and SIGINT, it stops
    * all children, each with {@link stop}. With `processes: 1` there is no parent: this process itself listens, and
-   * stops on SIGTERM and SIGINT.
+   * stops on SIGTERM and SIGINT. Under systemd, the process that it knows, which is the parent if there is one, reports
+   * that the service is ready, reloads or stops, and resets the watchdog of the unit.
    *
    * @param options.onStats - called in the parent with the counters of all children.
    * @returns in a child, the task of that child; `undefined` with `processes: 1`. Resolves when the process listens.
@@ -205,7 +207,7 @@ export class HTTPServer extends TCPServer {
   /**
    * Calls {@link stop} when the process receives one of `signals`, by default SIGTERM or SIGINT. If the same signal is
    * received again, the process ends immediately. After the stop, the process exits by itself with code 0 if nothing
-   * else keeps it alive.
+   * else keeps it alive. If systemd expects it (NOTIFY_SOCKET is set), it is notified that the service stops.
    *
    * @throws StreamUsageError `ERR_STREAM_USAGE` if an option is invalid.
    */
@@ -215,6 +217,7 @@ export class HTTPServer extends TCPServer {
     const times = resolveStopOptions(stop);
     return stopOnSignals(() => {
       this.#stoppedBySignal = true;
+      void SystemdService.open(this.#host.services.loop)?.stopping(times.drainMs);
       return this.stop(times);
     }, signals ?? ['SIGTERM', 'SIGINT']);
   }

@@ -10,6 +10,7 @@ import {
   type ProcessTask,
   type TaskListener,
 } from '@landspout/ioloop/processes';
+import { SystemdService } from '@landspout/ioloop/reactor';
 import { type HTTPServerStats, sumStats } from './monitor/http-server-stats.ts';
 import { type StopOptions, serverChecks } from './stopping/stop-options.ts';
 
@@ -58,12 +59,14 @@ export async function startProcesses(
 ): Promise<ProcessTask | undefined> {
   serverChecks.options('start', options, START_OPTIONS);
   const { processes, stop, onStats, statsIntervalMs, port, host, backlog, ...others } = options;
+  const { systemd } = others;
   const count = countOf(processes);
   requireInterval(statsIntervalMs);
   if (count === 1) {
     server.stopOnSignals(stop);
     // The backlog is not passed: the server has its own option, which the children of several processes also use.
     await server.listen(placeOf({ port, host }));
+    if (systemd !== false) void SystemdService.open(options.loop ?? IOLoop.current())?.ready();
     report(async () => new Map([[0, server.stats()]]), options);
     return undefined;
   }

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <unistd.h>
 
 static int64_t open_socket(Call *call) {
   int64_t domain, type;
@@ -63,6 +64,23 @@ static int64_t connect_unix(Call *call) {
   Address address;
   int64_t refusal = read_unix_address(call, 2, &address);
   return refusal != 0 ? refusal : connect_to(call, &address);
+}
+
+/* Uses a socket of its own, which is closed again: such datagrams are rare. Never waits: a full receiver is -EAGAIN. */
+static int64_t send_unix_datagram(Call *call) {
+  Address address;
+  uint8_t *bytes;
+  size_t length;
+  ssize_t sent;
+  int64_t refusal = read_unix_address(call, 0, &address);
+  if (refusal != 0) return refusal;
+  if (!read_bytes(call, call->argv[1], &bytes, &length)) return THROWN;
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd == -1) return -errno;
+  RETRY(sent, sendto(fd, bytes, length, MSG_NOSIGNAL, &address.any, address.length));
+  int64_t result = or_errno(sent);
+  close(fd);
+  return result;
 }
 
 static int64_t shutdown_slot(Call *call) {
@@ -127,7 +145,7 @@ static int64_t peer_address(Call *call) {
 const Export SOCKET_EXPORTS[] = {
     {"socket", open_socket, ANY}, {"bindInet", bind_inet, SLOT}, {"bindUnix", bind_unix, SLOT},
     {"listen", listen_on, SLOT}, {"accept", accept_from, SLOT}, {"connectInet", connect_inet, SLOT},
-    {"connectUnix", connect_unix, SLOT}, {"shutdown", shutdown_slot, SLOT}, {"setOption", set_option, SLOT},
-    {"getOption", get_option, SLOT}, {"localAddress", local_address, SLOT},
-    {"peerAddress", peer_address, SLOT}, {NULL, NULL, ANY},
+    {"connectUnix", connect_unix, SLOT}, {"sendUnixDatagram", send_unix_datagram, ANY},
+    {"shutdown", shutdown_slot, SLOT}, {"setOption", set_option, SLOT}, {"getOption", get_option, SLOT},
+    {"localAddress", local_address, SLOT}, {"peerAddress", peer_address, SLOT}, {NULL, NULL, ANY},
 };

@@ -65,6 +65,17 @@ export type { LoopWatchOptions } from './watchdog/watch-options.ts';
 
 export type { ContextWrapper, StartMessage } from './reactor/start-channel.ts';
 
+// The service manager of this process.
+
+export type { SystemdNotice } from './systemd/notice.ts';
+export { notifySystemd } from './systemd/notify-systemd.ts';
+export { SYSTEMD_ERRORS, type SystemdErrorCode, SystemdNotifyError } from './systemd/systemd-errors.ts';
+export {
+  type SystemdWatchdog,
+  type SystemdWatchdogOptions,
+  startSystemdWatchdog,
+} from './systemd/systemd-watchdog.ts';
+
 // Clocks and loggers, which other packages take as options.
 
 export { type Clock, type ClockTimer, systemClock } from './clock.ts';

@@ -6,6 +6,7 @@ import type { Logger } from '../logger.ts';
 import { IOLoop } from '../loop/io-loop.ts';
 import { runInRootContext } from '../node-async-context.ts';
 import type { OptionNames } from '../option-names.ts';
+import { SystemdService } from '../systemd/systemd-service.ts';
 import { isThenable } from '../thenable.ts';
 import type { ProcessListenOptions } from './launching/listen-requests.ts';
 import { ProcessUsageError } from './launching/process-errors.ts';
@@ -19,6 +20,7 @@ import { ProcessSupervisor } from './supervisor/process-supervisor.ts';
 import {
   type ProcessSupervisorOptions,
   requireProcessOptions,
+  resolveDelay,
   SHARED_OPTIONS,
 } from './supervisor/supervisor-options.ts';
 
@@ -32,12 +34,18 @@ export interface ForkProcessesOptions<Listen extends readonly ProcessListenOptio
    * same error, and no child is started.
    */
   readonly onSupervising?: (supervisor: ProcessSupervisor) => unknown;
+  /**
+   * Whether the parent reports to systemd, if that expects it (NOTIFY_SOCKET is set), that the service is ready, reloads
+   * or stops, and resets the watchdog of the unit. Default: true.
+   */
+  readonly systemd?: boolean;
 }
 
 /** The option names of {@link forkProcesses}, for callers that accept further options in the same object. */
 export const FORK_OPTIONS: OptionNames<ForkProcessesOptions> = Object.freeze({
   ...SHARED_OPTIONS,
   onSupervising: true,
+  systemd: true,
 });
 
 /** Both request an orderly stop: supervisors and containers send SIGTERM, a terminal sends SIGINT. */
@@ -67,6 +75,10 @@ let called = false;
  * reaches the children as well, so they may get SIGINT and then SIGTERM. Closing the terminal sends SIGHUP, which makes
  * the parent restart the children, not stop. If the parent dies, each child sends SIGTERM to itself, and SIGKILL after
  * `stopTimeoutMs`.
+ *
+ * If systemd expects it (NOTIFY_SOCKET is set), the parent notifies it: when all children are ready, or if there is
+ * nothing to listen on, when they are started; when it restarts the children, and again when they are replaced; and when
+ * it stops them. It also resets the watchdog of the unit. The children notify nothing.
  *
  * The parent owns the listeners of `listen`. On the native backend each child has its own listeners, with SO_REUSEPORT:
  * the kernel distributes the connections. Connections that a child has not accepted when it dies wait for its
@@ -108,7 +120,7 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
   if (called) throw new ProcessUsageError('forkProcesses was already called in this process');
   requireProcessOptions(options, FORK_OPTIONS as OptionNames<ForkProcessesOptions<Listen>>, 'forkProcesses');
   const record = ownTask();
-  const { onSupervising, ...ofSupervisor } = options;
+  const { onSupervising, systemd = true, ...ofSupervisor } = options;
   const supervisor =
     record === undefined ? new ProcessSupervisor({ ...ofSupervisor, count: count ?? null }) : undefined;
   called = true;
@@ -121,23 +133,42 @@ export async function forkProcesses<const Listen extends readonly ProcessListenO
     called = false; // no child was started, so another call is allowed
     throw error;
   }
-  const { logger, clock } = options.loop ?? IOLoop.current();
-  await supervise(supervisor as ProcessSupervisor, logger);
+  const loop = options.loop ?? IOLoop.current();
+  const { logger, clock } = loop;
+  await supervise(supervisor as ProcessSupervisor, logger, {
+    service: systemd ? SystemdService.open(loop) : undefined,
+    listens: (options.listen ?? []).length > 0,
+    stopTimeoutMs: resolveDelay(options, 'stopTimeoutMs'),
+  });
   await callBeforeParentExit(logger, clock);
   process.exit(0);
+}
+
+/** What the service manager is told about the parent. */
+interface ManagedService {
+  readonly service: SystemdService | undefined;
+  /** Whether the children have listeners, and are ready when they listen. */
+  readonly listens: boolean;
+  readonly stopTimeoutMs: number;
 }
 
 /**
  * Supervises the children until all have ended. Signal handlers can be installed here, since nothing else runs in the
  * parent.
  */
-async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise<void> {
+async function supervise(
+  supervisor: ProcessSupervisor,
+  logger: Logger,
+  { service, listens, stopTimeoutMs }: ManagedService,
+): Promise<void> {
   const heard = new Set<NodeJS.Signals>();
   const stop = (signal: NodeJS.Signals): void => {
+    void service?.stopping(stopTimeoutMs);
     void supervisor.stop(heard.has(signal) ? 'SIGKILL' : 'SIGTERM');
     heard.add(signal);
   };
-  const restart = (): void =>
+  const restart = (): void => {
+    void service?.reloading();
     void supervisor
       .restart()
       .catch((error) =>
@@ -145,11 +176,15 @@ async function supervise(supervisor: ProcessSupervisor, logger: Logger): Promise
           { error },
           'the rolling restart failed; the children that were not replaced keep running',
         ),
-      );
+      )
+      .then(() => service?.ready());
+  };
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
   process.on(RESTART_SIGNAL, restart);
   try {
     await supervisor.start();
+    if (service !== undefined)
+      void (listens ? supervisor.waitReady() : Promise.resolve()).then(() => service.ready());
     await supervisor.wait();
   } finally {
     for (const signal of STOP_SIGNALS) process.off(signal, stop);

@@ -60,6 +60,10 @@ export { type ContextWrapper, publishStart, type StartMessage } from './start-ch
 export { acceptLogger, bindLogger } from '../bound-logger.ts';
 export { LOG_TEXT, type Paint, type TextDetails } from '../log-line.ts';
 
+// The service manager, for servers.
+
+export { SystemdService } from '../systemd/systemd-service.ts';
+
 // Checks of arguments.
 
 export { portNumber, portProblem } from '../checks.ts';

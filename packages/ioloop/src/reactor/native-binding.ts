@@ -40,6 +40,11 @@ export interface NativeBinding extends TlsBinding {
   /** @returns 0 if connected immediately, or -errno (-EINPROGRESS is the normal case) */
   connectInet(slot: number, generation: number, address: string, port: number): number;
   connectUnix(slot: number, generation: number, path: string): number;
+  /**
+   * Sends one datagram to a Unix socket, which is a path, or an abstract name that starts with NUL. Never waits.
+   * @returns its bytes, or -errno: -EAGAIN if the receiver has too many unread datagrams
+   */
+  sendUnixDatagram(path: string, bytes: Uint8Array): number;
 
   /**
    * This call and the next three use read(2) and write(2) if the slot is not a socket. `length` is at least 1. @returns

@@ -8,6 +8,7 @@ import { type ChildLauncher, openLauncher } from '../launching/launchers.ts';
 import { type ProcessListenOptions, resolveListenRequests } from '../launching/listen-requests.ts';
 import { ProcessLimitError, ProcessTimeoutError, ProcessUsageError } from '../launching/process-errors.ts';
 import { OpenQuestions } from '../messages/questions.ts';
+import { FirstReadiness } from './first-readiness.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { describeExit, restartOneByOne } from './rolling-restart.ts';
 import { SecretSender } from './secret-sender.ts';
@@ -53,6 +54,7 @@ export class ProcessSupervisor {
   readonly #stopTimeoutMs: number;
   readonly #policy: RestartPolicy;
   readonly #tasks: readonly SupervisedTask[];
+  readonly #readiness: FirstReadiness;
   readonly #ended: Promise<void>;
   #end!: { resolve(): void; reject(error: Error): void };
   #state: State = 'new';
@@ -79,6 +81,7 @@ export class ProcessSupervisor {
       { length: resolveProcessCount(options.count) },
       (_, id) => new SupervisedTask(id),
     );
+    this.#readiness = new FirstReadiness(this.#tasks);
     this.#ended = new Promise((resolve, reject) => {
       this.#end = { resolve, reject };
     });
@@ -126,6 +129,14 @@ export class ProcessSupervisor {
       return;
     }
     for (const task of this.#tasks) this.#launch(task);
+  }
+
+  /**
+   * Waits until every task has had a child that was ready, in the sense of {@link restart}, or is over. Never rejects.
+   * Pending for ever if a child never becomes ready.
+   */
+  waitReady(): Promise<void> {
+    return this.#readiness.reached;
   }
 
   /**
@@ -269,6 +280,7 @@ export class ProcessSupervisor {
       doorOpened: (one, opening) => parentDoors.opened(opening, () => task.describe(one)),
     });
     keep(child);
+    this.#readiness.started(task, child);
     if (child.pid !== undefined) this.#tell(() => this.#hooks.onStarted?.(task.describe(child)));
     return child;
   }
@@ -372,6 +384,7 @@ export class ProcessSupervisor {
   #retire(task: SupervisedTask): void {
     if (task.isOver) return;
     task.end();
+    this.#readiness.settled(task);
     this.#launcher?.release(task.id);
     this.#checkEnd();
   }
