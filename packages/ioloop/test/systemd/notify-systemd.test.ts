@@ -1,0 +1,85 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { notifySystemd } from '../../src/index.ts';
+import { loadNative } from '../../src/reactor/backend.ts';
+import { NoticeReceiver, setVariable } from './notice-receiver.ts';
+
+const isNative = 'binding' in loadNative();
+
+describe('notifySystemd', () => {
+  it.each(['path', 'abstract'] as const)('sends a notice to NOTIFY_SOCKET, a %s address', async (kind) => {
+    const receiver = new NoticeReceiver(kind);
+    expect(await notifySystemd({ ready: true, status: 'one & "two"' })).toBe(true);
+    expect(await receiver.next()).toEqual(['READY=1', 'STATUS=one & "two"']);
+    await notifySystemd({ reloading: true });
+    const [state, time] = await receiver.next();
+    expect(state).toBe('RELOADING=1');
+    // CLOCK_MONOTONIC, of which the kernel shows the seconds.
+    expect(Number(time?.replace('MONOTONIC_USEC=', ''))).toBeGreaterThan(0);
+  });
+
+  it.each([undefined, ''])('does nothing if NOTIFY_SOCKET is %j', async (value) => {
+    setVariable('NOTIFY_SOCKET', value);
+    expect(await notifySystemd({ ready: true })).toBe(false);
+  });
+
+  it('refuses an invalid notice even if no notices are expected', async () => {
+    setVariable('NOTIFY_SOCKET', undefined);
+    await expect(notifySystemd({})).rejects.toMatchObject({ code: 'ERR_LOOP_USAGE' });
+  });
+
+  it.each(['relative', '@', '/', 'vsock:2:1234', `/${'x'.repeat(107)}`])(
+    'refuses the address %j',
+    async (address) => {
+      setVariable('NOTIFY_SOCKET', address);
+      await expect(notifySystemd({ ready: true })).rejects.toMatchObject({
+        name: 'SystemdNotifyError',
+        code: 'ERR_SYSTEMD_ADDRESS',
+        message: expect.stringContaining(JSON.stringify(address)),
+      });
+    },
+  );
+
+  if (isNative) {
+    it('rejects with the error of the system if nothing receives notices', async () => {
+      setVariable('NOTIFY_SOCKET', '/nowhere/notify');
+      await expect(notifySystemd({ ready: true })).rejects.toMatchObject({
+        name: 'SystemError',
+        code: 'ENOENT',
+        syscall: 'sendto',
+        address: '/nowhere/notify',
+      });
+    });
+
+    it('waits while the receiver has too many unread notices', async () => {
+      const receiver = new NoticeReceiver();
+      const MANY = Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'utf8')) + 5;
+      const sent = Array.from({ length: MANY }, (_, i) => notifySystemd({ status: String(i) }));
+      const received = new Set<string>();
+      for (let i = 0; i < MANY; i += 1) received.add((await receiver.next()).join());
+      expect(await Promise.all(sent)).toEqual(Array<boolean>(MANY).fill(true));
+      expect(received.size).toBe(MANY);
+    });
+  } else {
+    it('rejects if systemd-notify is not installed', async () => {
+      const { folder } = new NoticeReceiver();
+      setVariable('PATH', join(folder, 'empty'));
+      await expect(notifySystemd({ ready: true })).rejects.toMatchObject({
+        name: 'SystemdNotifyError',
+        code: 'ERR_SYSTEMD_TOOL',
+        message: expect.stringContaining('it was not found; install it'),
+        cause: expect.objectContaining({ code: 'ENOENT' }),
+      });
+    });
+
+    it('rejects with what systemd-notify writes if that fails', async () => {
+      const { folder } = new NoticeReceiver();
+      writeFileSync(join(folder, 'systemd-notify'), '#!/bin/sh\necho Connection refused >&2\nexit 1\n');
+      await expect(notifySystemd({ ready: true })).rejects.toMatchObject({
+        code: 'ERR_SYSTEMD_TOOL',
+        message: expect.stringContaining('it failed: "Connection refused"'),
+      });
+    });
+  }
+});
