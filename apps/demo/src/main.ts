@@ -1,4 +1,5 @@
 import { IOLoop, taskId } from 'landspout';
+import { notifySystemd, startSystemdWatchdog } from 'landspout/ioloop';
 import { ArgumentError, type Command, parseCommand, USAGE } from './arguments.ts';
 import { runFetch } from './programs/fetch.ts';
 import { runSelector } from './programs/selector.ts';
@@ -61,11 +62,13 @@ async function runAlone(
   });
   const { backend, backendReason } = IOLoop.current();
   print({ url: demo.url, backend, reason: backendReason }, options, folder);
+  await notifySystemd({ ready: true, status: demo.url });
+  startSystemdWatchdog();
   await signal;
   setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
   const countdown = new Countdown({ drainMs: DRAIN_MS, count: () => demo.connections });
   process.on('exit', () => countdown.end());
-  await demo.stop();
+  await Promise.all([demo.stop(), notifySystemd({ stopping: true })]);
 }
 
 function print({ url, backend, reason }: DemoPlace, options: DemoOptions, folder: DataFolder): void {

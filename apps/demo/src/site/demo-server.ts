@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Application, HTTPServer, rateLimit, route, securityHeaders } from 'landspout';
 import { Topics } from 'landspout/topics';
+import { LivenessHandler, ReadinessHandler } from 'landspout/web';
 import { ChatPageHandler } from '../chat/chat-page.ts';
 import { ROOM_TOPICS } from '../chat/rooms.ts';
 import { Visitors, VisitorsHandler } from '../chat/visitors.ts';
@@ -130,6 +131,9 @@ async function routesOf(options: DemoOptions, site: Site) {
     route('/visitors', VisitorsHandler, { visitors: site.visitors }, { middleware }),
     route('/response', ResponseHandler, { site }),
     route('/live', LiveHandler, { site }),
+    route('/livez', LivenessHandler),
+    // No check of Redis: if it is gone, it is gone for all processes, and none could tell the readers so.
+    route('/readyz', ReadinessHandler),
     ...(mayKill(options) ? [route('/kill', KillHandler, {}, { middleware })] : []),
     route('/static/*path', AssetHandler, { path: PUBLIC }),
     route('/source/', SourceListHandler, { files: await sourceFiles(SOURCE) }),
