@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { connect } from 'node:net';
 import path from 'node:path';
@@ -34,6 +34,22 @@ export const SCENARIOS = {
     const { url } = await start('hello');
     assert.match(await body(`${url}/`), /Hello, world/);
     assert.equal(await body(`${url}/hello/you`), '{"hello":"you"}');
+  },
+
+  async health({ start, folder }) {
+    const { url } = await start('health');
+    const file = path.join(folder, 'maintenance');
+    const readiness = async () => {
+      const response = await fetch(`${url}/readyz`);
+      return `${response.status} ${await response.text()}`;
+    };
+    assert.equal(await readiness(), '200 {"status":"ok"}');
+    writeFileSync(file, '');
+    assert.equal(await readiness(), '503 {"status":"failing","failed":["maintenance"]}');
+    assert.equal(await body(`${url}/livez`), '{"status":"ok"}');
+    assert.match(await body(url), /^Hello from process \d+\n$/);
+    rmSync(file);
+    assert.equal(await readiness(), '200 {"status":"ok"}');
   },
 
   async 'echo-stream'({ start }) {
