@@ -38,6 +38,12 @@ export const WEB_ERRORS = {
     meaning:
       'A template is invalid, cannot be found, or threw; or one of `html` has a value at a place where no value can be safe.',
   },
+  ERR_WEB_CATALOGUE: {
+    meaning: 'A catalogue of translations cannot be read, or is invalid; the message has the file and the line.',
+  },
+  ERR_WEB_TRANSLATION: {
+    meaning: 'A placeholder of a translated message has no value, or one of the wrong type.',
+  },
   ERR_WEB_MISSING_PEER: {
     meaning:
       'A subpath of the package was imported whose optional dependency is not installed; the message has the command.',
@@ -49,7 +55,7 @@ export type WebErrorCode = keyof typeof WEB_ERRORS;
 /** The codes for mistakes in the program. */
 export type WebUsageErrorCode = Exclude<
   WebErrorCode,
-  'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGUMENT' | 'ERR_WEB_FINISH'
+  'ERR_WEB_HTTP' | 'ERR_WEB_MISSING_ARGUMENT' | 'ERR_WEB_FINISH' | 'ERR_WEB_CATALOGUE'
 >;
 
 /** The program made an invalid call, which had no effect. */
