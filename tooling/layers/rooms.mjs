@@ -107,6 +107,7 @@ export const ROOMS = {
       '.',
       'text',
       'html',
+      'locale/catalogues',
       'locale',
       'gettext',
       'linkify',

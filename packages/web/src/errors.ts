@@ -39,7 +39,8 @@ export const WEB_ERRORS = {
       'A template is invalid, cannot be found, or threw; or one of `html` has a value at a place where no value can be safe.',
   },
   ERR_WEB_CATALOGUE: {
-    meaning: 'A catalogue of translations cannot be read, or is invalid; the message has the file and the line.',
+    meaning:
+      'A catalogue of translations cannot be read, or is invalid; the message has the file and the line.',
   },
   ERR_WEB_TRANSLATION: {
     meaning: 'A placeholder of a translated message has no value, or one of the wrong type.',

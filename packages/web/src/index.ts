@@ -105,6 +105,22 @@ export { type UrlEscapeOptions, urlEscape, urlUnescape } from './text/escape-url
 export { JsonScript, jsonScript } from './text/json-script.ts';
 export { squeeze } from './text/squeeze.ts';
 
+// Languages.
+
+export type { Catalogue, MessageLookup } from './locale/catalogues/catalogue.ts';
+export { CatalogueError } from './locale/catalogues/catalogue-error.ts';
+export type { MessageTexts, PluralTexts } from './locale/catalogues/object-catalogue.ts';
+export type { PluralCategory } from './locale/catalogues/text-catalogue.ts';
+export type { HtmlValues, TextValues } from './locale/filled-message.ts';
+export type { FormatDateOptions, FormatDayOptions, TimeZoneOptions } from './locale/format-date.ts';
+export { Locale, type MissingTranslation, type TranslateFunction } from './locale/locale.ts';
+export {
+  type CatalogueFolderOptions,
+  type CsvFolderOptions,
+  Locales,
+  type LocalesOptions,
+} from './locale/locales.ts';
+
 // Event streams.
 
 export type { Authorize, TopicAction, TopicAuthorization } from './event-stream/authorization.ts';

@@ -26,7 +26,9 @@ import type {
   PathParams,
 } from '../handler/lifecycle.ts';
 import { ErrorHandler, MountRedirectHandler } from '../handler/ready-made.ts';
+import { noTranslations } from '../handler/request-locale.ts';
 import { verbOf } from '../handler/verbs.ts';
+import type { Locales } from '../locale/locales.ts';
 import { type FallbackHandlerInit, isDelegate, passesRequestsOn } from '../mounting/fallback-handler.ts';
 import { type PublicOrigins, publicOriginsOf } from '../request/public-origins.ts';
 import {
@@ -197,6 +199,12 @@ export class Application<Settings extends object = ApplicationSettings, const Li
   /** The `logger` setting, or else the logger of the application that this one is mounted in. */
   get logger(): Logger {
     return this.#logger ?? this.#outer?.logger ?? consoleLogger;
+  }
+
+  /** The setting `locales`, or else the locales of the application that this one is mounted in, or else only `en_US`. */
+  get locales(): Locales {
+    const { locales = this.#outer?.locales } = this.settings as ApplicationSettings;
+    return locales ?? noTranslations();
   }
 
   /**

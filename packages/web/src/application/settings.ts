@@ -7,6 +7,7 @@ import type { CookieSettings } from '../cookies/cookies.ts';
 import { ResponseCookies } from '../cookies/response-cookies.ts';
 import { WebUsageError, webChecks } from '../errors.ts';
 import type { HandlerClass, MatchedRoute, Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
+import type { Locales } from '../locale/locales.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 import type { CompressionOptions } from '../response/compression/compression-settings.ts';
 import type { HTTPServerResponse } from '../response/http-server-response.ts';
@@ -121,6 +122,11 @@ export interface ApplicationSettings extends StaticSettings {
    * none.
    */
   readonly uiMethods?: UIMethodsSetting;
+  /**
+   * The languages of the application: what `RequestHandler.locale` chooses from. Default: those of the application that
+   * this one is mounted in, or else only the locale `en_US`, without translations.
+   */
+  readonly locales?: Locales;
   /** Runs before every request, whether a route matches or not. See {@link Middleware}. */
   readonly middleware?: readonly Middleware[];
   /**
@@ -161,6 +167,7 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
   templateEngine: true,
   uiModules: true,
   uiMethods: true,
+  locales: true,
   staticPath: true,
   staticUrlPrefix: true,
   staticHandlerClass: true,
@@ -175,10 +182,11 @@ const SETTINGS: OptionNames<ApplicationSettings> = {
  */
 export function requireSettings(settings: ApplicationSettings): void {
   webChecks.options('Application', settings, { ...SETTINGS, ...ownNames(settings) });
-  const { logFunction, logger, middleware, writeError } = settings;
+  const { locales, logFunction, logger, middleware, writeError } = settings;
   if (logFunction !== undefined) webChecks.callback('Application', 'logFunction', logFunction);
   if (writeError !== undefined) webChecks.callback('Application', 'writeError', writeError);
   if (logger !== undefined) webChecks.withMethods('Application', 'a logger', logger, 'error');
+  if (locales !== undefined) webChecks.withMethods('Application', 'locales: Locales', locales, 'negotiate');
   const problem = middlewareProblem(middleware);
   if (problem !== undefined) throw new WebUsageError('ERR_WEB_USAGE', `Application: ${problem}`);
 }

@@ -17,6 +17,7 @@ import type { CursorStreamOptions, EventStreamOptions } from '../event-stream/ev
 import { type EventStreamSource, serveEventStream } from '../event-stream/serve-event-stream.ts';
 import { html } from '../html/html.ts';
 import { Html } from '../html/html-value.ts';
+import type { Locale } from '../locale/locale.ts';
 import {
   type ArgumentOptions,
   everyArgument,
@@ -52,6 +53,7 @@ import type {
   RouteUse,
 } from './lifecycle.ts';
 import { type HtmlTemplate, type Page, PageRenderer, replaced } from './page-renderer.ts';
+import { RequestLocale } from './request-locale.ts';
 
 /** The methods that a handler may define by default. */
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE', 'PATCH', 'PUT', 'OPTIONS'];
@@ -135,6 +137,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   #user: unknown = undefined;
   #hasUser = false;
   #pages: PageRenderer | undefined = undefined;
+  #requestLocale: RequestLocale | undefined = undefined;
 
   /** Called by the application. To receive the `init` value of the route, override {@link initialize}. */
   constructor(context: HandlerContext) {
@@ -457,6 +460,45 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
     throw new WebUsageError('ERR_WEB_USAGE', 'authenticated: the application needs the setting loginUrl');
   }
 
+  // ---- the language ----
+
+  /**
+   * The locale of the response: one of the setting `locales`. It is the one that was assigned to this property, as a
+   * Locale or the code of one; or that of {@link getUserLocale}; or else that of {@link getBrowserLocale}. Found on first
+   * use.
+   *
+   * @throws WebUsageError `ERR_WEB_USAGE` if a value is assigned that is neither.
+   *
+   * @example
+   * override async prepare() {
+   *   this.locale = (await users.find(this.currentUser))?.language ?? this.getBrowserLocale();
+   * }
+   */
+  get locale(): Locale {
+    return this.#localeOfRequest.get();
+  }
+
+  set locale(locale: Locale | string) {
+    this.#localeOfRequest.set(locale);
+  }
+
+  /**
+   * Returns the locale that the user has chosen, or its code, for example from a cookie; undefined to use that of the
+   * browser. The closest supported locale is used. Override it. It must not be asynchronous: if the choice has to be
+   * awaited, assign {@link locale} in {@link prepare}.
+   */
+  getUserLocale(): string | Locale | undefined {
+    return undefined;
+  }
+
+  /**
+   * Returns the locale that suits the header `Accept-Language` best; the default locale if none does. If the application
+   * has several locales, the response gets `Vary: Accept-Language`.
+   */
+  getBrowserLocale(): Locale {
+    return this.#localeOfRequest.ofBrowser();
+  }
+
   // ---- the response ----
 
   /** The response object, for methods that this class does not have, such as `beforeHeaders`. */
@@ -647,7 +689,7 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   }
 
   /**
-   * Makes what a template sees: `handler`, `request`, `currentUser`, `locale`, `staticUrl`, `reverseUrl`,
+   * Makes what a template sees: `handler`, `request`, `currentUser`, `locale`, `_`, `staticUrl`, `reverseUrl`,
    * `xsrfFormHtml`, `modules`, `module`, the functions of the setting `uiMethods`, and `data`, whose names win. Override
    * it to add names for all templates of a class: `return super.templateNamespace({ site: 'Example', ...data })`.
    */
@@ -903,6 +945,11 @@ export class RequestHandler<Pattern extends string = string, Settings extends ob
   get #pageRenderer(): PageRenderer {
     this.#pages ??= new PageRenderer(this as AnyHandler, this.#context);
     return this.#pages;
+  }
+
+  get #localeOfRequest(): RequestLocale {
+    this.#requestLocale ??= new RequestLocale(this);
+    return this.#requestLocale;
   }
 
   #keepUser(user: unknown): unknown {

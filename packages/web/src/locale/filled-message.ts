@@ -43,8 +43,9 @@ export function filledHtml(message: Message): Html {
   const builder = new ContentBuilder();
   try {
     for (const part of partsOf(message.text)) {
-      if (typeof part !== 'object' || part.conversion !== 's') builder.add(escapeHtml(partText(part, message)));
-      else builder.add(printed(valueOf(part, message), new MessagePlace(message, part)));
+      if (typeof part !== 'object' || part.conversion !== 's')
+        builder.add(escapeHtml(partText(part, message)));
+      else builder.add(printed(valueFor(part, message), new MessagePlace(message, part)));
     }
   } catch (error) {
     cancelContent(builder.content);
@@ -62,13 +63,18 @@ function textOf(part: Placeholder | typeof PERCENT, message: Message): string {
   if (part === PERCENT) return isFilled(message) ? '%' : '%%';
   // As in a text that is not meant for values, such as `50 %(estimated)`.
   if (part.conversion === '' && !isFilled(message)) return part.source;
-  const value = valueOf(part, message);
+  const value = valueFor(part, message);
   if (part.conversion === 's') {
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint') return String(value);
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
+      return String(value);
     const remedy = 'for HTML, call translateHtml, or _ in a template';
-    throw wrong(message, `the value of ${part.source} must be text or a number, got ${shownValue(value)}; ${remedy}`);
+    throw wrong(
+      message,
+      `the value of ${part.source} must be text or a number, got ${shownValue(value)}; ${remedy}`,
+    );
   }
-  if (typeof value === 'bigint') return part.conversion === 'f' ? Number(value).toFixed(part.decimals) : String(value);
+  if (typeof value === 'bigint')
+    return part.conversion === 'f' ? Number(value).toFixed(part.decimals) : String(value);
   if (typeof value !== 'number' || !Number.isFinite(value)) {
     const remedy = `for a number that is already formatted, the message needs %(${part.name})s`;
     throw wrong(message, `the value of ${part.source} must be a number, got ${shownValue(value)}; ${remedy}`);
@@ -76,7 +82,7 @@ function textOf(part: Placeholder | typeof PERCENT, message: Message): string {
   return part.conversion === 'f' ? value.toFixed(part.decimals) : String(BigInt(Math.trunc(value)));
 }
 
-function valueOf({ name, conversion, source }: Placeholder, message: Message): unknown {
+function valueFor({ name, conversion, source }: Placeholder, message: Message): unknown {
   if (conversion === '') {
     const problem = `${shownText(source)} must be followed by s, d or .2f, or its percent sign be doubled`;
     throw wrong(message, problem);

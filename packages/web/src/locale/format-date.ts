@@ -116,7 +116,8 @@ function dayText(
   how: { readonly relative: boolean; readonly fullFormat: boolean; readonly elapsedMs: number },
 ): string {
   const days = Math.floor(how.elapsedMs / DAY_MS);
-  if (how.fullFormat || days >= YEAR_DAYS) return shown.day({ year: 'numeric', month: 'long', day: 'numeric' });
+  if (how.fullFormat || days >= YEAR_DAYS)
+    return shown.day({ year: 'numeric', month: 'long', day: 'numeric' });
   if (how.relative && days === 1 && shown.isDayOf(nowMs - DAY_MS)) {
     return formatters.relative('formatDate', { numeric: 'auto' }).format(-1, 'day');
   }

@@ -28,7 +28,12 @@ export class Formatters {
   }
 
   relative(operation: string, options: Intl.RelativeTimeFormatOptions): Intl.RelativeTimeFormat {
-    return this.#formatter(operation, 'relative', options, () => new Intl.RelativeTimeFormat(this.#tag, options));
+    return this.#formatter(
+      operation,
+      'relative',
+      options,
+      () => new Intl.RelativeTimeFormat(this.#tag, options),
+    );
   }
 
   list(operation: string, options: Intl.ListFormatOptions): Intl.ListFormat {
@@ -45,7 +50,8 @@ export class Formatters {
     // A date whose parts are all different, so that each is found.
     const sample = new Date(Date.UTC(2001, 10, 22, 13, 45));
     const [dateStyle, timeStyle, timeZone] = ['long', 'short', 'UTC'] as const;
-    const format = (options: Intl.DateTimeFormatOptions): string => this.date('formatDate', options).format(sample);
+    const format = (options: Intl.DateTimeFormatOptions): string =>
+      this.date('formatDate', options).format(sample);
     const [day, time] = [format({ dateStyle, timeZone }), format({ timeStyle, timeZone })];
     const both = format({ dateStyle, timeStyle, timeZone });
     const [dayAt, timeAt] = [both.indexOf(day), both.indexOf(time)];

@@ -42,7 +42,10 @@ export class LocaleMatcher {
 
   /** The locale of another region: that where most readers of the language live, or else the first. */
   #sibling({ language, likelyScript }: LocaleCode, readable: readonly LocaleCode[]): LocaleCode | undefined {
-    const { region } = new Intl.Locale(language, likelyScript === undefined ? {} : { script: likelyScript }).maximize();
+    const { region } = new Intl.Locale(
+      language,
+      likelyScript === undefined ? {} : { script: likelyScript },
+    ).maximize();
     return readable.find((locale) => locale.region === region) ?? readable[0];
   }
 }

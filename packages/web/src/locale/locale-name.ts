@@ -26,9 +26,10 @@ const RTL_SCRIPTS: ReadonlySet<string> = new Set([
  */
 export function languageName(locale: LocaleCode, displayTag: string): string {
   const options = { type: 'language', style: 'short', fallback: 'none' } as const;
-  const name = new Intl.DisplayNames([displayTag], { ...options, languageDisplay: languageDisplay(locale) }).of(
-    namedTag(locale),
-  );
+  const name = new Intl.DisplayNames([displayTag], {
+    ...options,
+    languageDisplay: languageDisplay(locale),
+  }).of(namedTag(locale));
   if (name === undefined) return locale.code;
   // Many languages write their names in lower case, which looks wrong in a list.
   const [first = ''] = name;

@@ -40,9 +40,6 @@ export interface LocaleParts {
   readonly onMissing: ((missing: MissingTranslation) => void) | undefined;
 }
 
-/** The arguments after a message: values, or a plural, its count, and values. */
-type Rest<Values> = [values?: Values] | [plural: string, count: number, values?: Values];
-
 /**
  * The function `_` of templates: translates as `Locale.translate` does. If a value is HTML, so is the result, as that of
  * `Locale.translateHtml`.
@@ -94,7 +91,7 @@ export class Locale {
     this.tag = tag;
     this.isRtl = isRightToLeft(likelyScript);
     this.#formatters = new Formatters(tag);
-    this._ = ((message: string, ...rest: Rest<HtmlValues>): string | Html => {
+    this._ = ((message: string, ...rest: readonly unknown[]): string | Html => {
       const made = this.#message('_', undefined, message, rest);
       return hasOnlyText(made.values) ? filledText(made) : filledHtml(made);
     }) as TranslateFunction;
@@ -140,7 +137,7 @@ export class Locale {
    */
   translate(message: string, values?: TextValues): string;
   translate(message: string, plural: string, count: number, values?: TextValues): string;
-  translate(message: string, ...rest: Rest<TextValues>): string {
+  translate(message: string, ...rest: readonly unknown[]): string {
     return filledText(this.#message('translate', undefined, message, rest));
   }
 
@@ -153,7 +150,7 @@ export class Locale {
    */
   translateHtml(message: string, values?: HtmlValues): Html;
   translateHtml(message: string, plural: string, count: number, values?: HtmlValues): Html;
-  translateHtml(message: string, ...rest: Rest<HtmlValues>): Html {
+  translateHtml(message: string, ...rest: readonly unknown[]): Html {
     return filledHtml(this.#message('translateHtml', undefined, message, rest));
   }
 
@@ -167,7 +164,7 @@ export class Locale {
    */
   pgettext(context: string, message: string, values?: TextValues): string;
   pgettext(context: string, message: string, plural: string, count: number, values?: TextValues): string;
-  pgettext(context: string, message: string, ...rest: Rest<TextValues>): string {
+  pgettext(context: string, message: string, ...rest: readonly unknown[]): string {
     if (typeof context !== 'string') throw webChecks.wrong('pgettext', 'context: a text', context);
     return filledText(this.#message('pgettext', context, message, rest));
   }

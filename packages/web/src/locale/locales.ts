@@ -63,7 +63,11 @@ const LOCALES_OPTIONS: OptionNames<LocalesOptions> = {
   onMissing: true,
   clock: true,
 };
-const GETTEXT_OPTIONS: OptionNames<CatalogueFolderOptions> = { ...LOCALES_OPTIONS, maxBytes: true, logger: true };
+const GETTEXT_OPTIONS: OptionNames<CatalogueFolderOptions> = {
+  ...LOCALES_OPTIONS,
+  maxBytes: true,
+  logger: true,
+};
 const CSV_OPTIONS: OptionNames<CsvFolderOptions> = { ...GETTEXT_OPTIONS, encoding: true };
 
 /** The catalogue of a large desktop application has about 2 MiB. */

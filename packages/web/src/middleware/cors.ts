@@ -5,6 +5,7 @@ import { type OptionNames, shownValue } from '@landspout/ioloop/errors';
 import { disown, WebUsageError, webChecks } from '../errors.ts';
 import type { Middleware, MiddlewareContext } from '../handler/lifecycle.ts';
 import type { HeaderHook, HTTPServerResponse } from '../response/http-server-response.ts';
+import { addVary } from '../response/vary.ts';
 
 /**
  * Returns whether pages of an origin may read responses. Must not be asynchronous.
@@ -128,14 +129,6 @@ const refuse: HeaderHook = (response) => {
   response.clearHeader('Access-Control-Expose-Headers');
   addVary(response, 'Origin');
 };
-
-/** Adds a name to Vary (RFC 9110 §12.5.5), unless it is already there. */
-function addVary(response: HTTPServerResponse, name: string): void {
-  const present = response.header('Vary');
-  const names = present?.toLowerCase().split(',') ?? [];
-  const isThere = names.some((one) => one.trim() === '*' || one.trim() === name.toLowerCase());
-  if (!isThere) response.addHeader('Vary', name);
-}
 
 /** Whether the header contains exactly one origin. With credentials, `null` is not accepted. */
 function isOrigin(origin: string, credentials: boolean): boolean {

@@ -35,6 +35,9 @@ export function templateNamespace(
     get locale() {
       return handler.locale;
     },
+    get _() {
+      return handler.locale._;
+    },
     staticUrl: (path, options) => handler.staticUrl(path, options),
     reverseUrl: (target, ...values) => handler.reverseUrl(target, ...values),
     xsrfFormHtml: () => handler.xsrfFormHtml(),

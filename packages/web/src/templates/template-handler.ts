@@ -1,4 +1,5 @@
 import type { Html } from '../html/html-value.ts';
+import type { Locale } from '../locale/locale.ts';
 import type { HTTPServerRequest } from '../request/http-server-request.ts';
 
 /** What templates and UI modules use of the handler of their request. `RequestHandler` is one. */
@@ -7,8 +8,8 @@ export interface TemplateHandler {
   /** Read only if a template asks for it. */
   // biome-ignore lint/suspicious/noExplicitAny: the handler types it
   readonly currentUser: any;
-  /** The locale of the user, if the handler has one. Read only if a template asks for it. */
-  readonly locale?: unknown;
+  /** The locale of the response. Read only if a template asks for it. */
+  readonly locale: Locale;
   /**
    * The nonce of the `Content-Security-Policy` of this response. The scripts and styles of UI modules carry it. Default:
    * none.

@@ -1,3 +1,4 @@
+import type { Locale, TranslateFunction } from '../locale/locale.ts';
 import type { TemplateHandler } from './template-handler.ts';
 import type { ModuleCalls, UIModules } from './ui-modules.ts';
 
@@ -8,8 +9,10 @@ export interface TemplateView {
   /** The result of `getCurrentUser`. */
   // biome-ignore lint/suspicious/noExplicitAny: the handler types it
   readonly currentUser: any;
-  /** The locale of the user, if the handler has one. */
-  readonly locale: unknown;
+  /** The locale of the user. */
+  readonly locale: Locale;
+  /** Translates a message into the locale; see `Locale._`. */
+  readonly _: TranslateFunction;
   readonly staticUrl: TemplateHandler['staticUrl'];
   readonly reverseUrl: TemplateHandler['reverseUrl'];
   /** The hidden field with the XSRF token, for each form with an unsafe method. */

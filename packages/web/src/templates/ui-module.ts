@@ -45,7 +45,7 @@ export abstract class UIModule<Handler extends TemplateHandler = TemplateHandler
     return this.handler.currentUser;
   }
 
-  /** The locale of the user, if the handler has one. */
+  /** The locale of the response; see `RequestHandler.locale`. */
   get locale(): Handler['locale'] {
     return this.handler.locale;
   }

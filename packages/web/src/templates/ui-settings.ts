@@ -2,6 +2,7 @@
 
 import { shownText, shownValue } from '@landspout/ioloop/errors';
 import { WebUsageError } from '../errors.ts';
+import type { Locale, TranslateFunction } from '../locale/locale.ts';
 import type { TemplateHandler } from './template-handler.ts';
 import { TemplateModule } from './template-module.ts';
 import { UIModule, type UIModuleClass } from './ui-module.ts';
@@ -26,6 +27,7 @@ const BUILTIN_NAMES: readonly (keyof TemplateBuiltins)[] = [
   'request',
   'currentUser',
   'locale',
+  '_',
   'staticUrl',
   'reverseUrl',
   'xsrfFormHtml',
@@ -38,7 +40,9 @@ export interface TemplateBuiltins {
   readonly handler: TemplateHandler;
   readonly request: TemplateHandler['request'];
   readonly currentUser: unknown;
-  readonly locale: unknown;
+  readonly locale: Locale;
+  /** Translates a message into the locale; see `Locale._`. */
+  readonly _: TranslateFunction;
   readonly staticUrl: TemplateHandler['staticUrl'];
   readonly reverseUrl: TemplateHandler['reverseUrl'];
   readonly xsrfFormHtml: TemplateHandler['xsrfFormHtml'];

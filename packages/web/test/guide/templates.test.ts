@@ -11,6 +11,7 @@ import {
   type Html,
   html,
   jsonScript,
+  Locales,
   RequestHandler,
   type TemplateEngine,
   type TemplateView,
@@ -723,41 +724,19 @@ ${end}`,
 
 describe('the language of a page', () => {
   it('is the locale of the handler, which templates and UI modules see [RN-01] [RN-02]', async () => {
-    interface Locale {
-      readonly code: string;
-      translate(text: string, plural?: string, count?: number): string;
-    }
-    const texts: Record<string, Readonly<Record<string, string>>> = {
-      de: { 'Sign in': 'Anmelden', 'one person': 'eine Person', people: 'Leute' },
-    };
-    const localeOf = (code: string): Locale => ({
-      code,
-      translate(text, plural = text, count = 1) {
-        const form = count === 1 ? text : plural;
-        return texts[code]?.[form] ?? form;
-      },
+    const locales = new Locales({
+      de: { 'Sign in': 'Anmelden', 'one person': { one: 'eine Person', other: '%(shown)s Leute' } },
     });
-
     class BaseHandler extends RequestHandler {
-      readonly #user = this.getCookie('language');
-
-      /** The choice of the user, or else the first language of the browser that there are texts for. */
-      get locale(): Locale {
-        const accepted = this.request.headers.get('Accept-Language') ?? '';
-        const browser = /\bde\b/.test(accepted) ? 'de' : 'en';
-        return localeOf(this.#user ?? browser);
-      }
-      override templateNamespace(data?: object): Record<string, unknown> {
-        const { locale } = this;
-        const translate = (...args: Parameters<Locale['translate']>): string => locale.translate(...args);
-        return super.templateNamespace({ _: translate, ...data });
+      override getUserLocale(): string | undefined {
+        return this.getCookie('language');
       }
     }
     class CountModule extends UIModule<BaseHandler> {
       render(count: number): string {
-        const { translate, code } = this.locale;
-        const word = translate('one person', 'people', count);
-        return count === 1 ? word : `${new Intl.NumberFormat(code).format(count)} ${word}`;
+        const { locale } = this;
+        const values = { shown: locale.friendlyNumber(count) };
+        return locale.translate('one person', '%(shown)s people', count, values);
       }
     }
     await writeFile(
@@ -772,6 +751,7 @@ describe('the language of a page', () => {
     const app = new Application([['/', Main]], {
       templateEngine: new EtaEngine({ views }),
       uiModules: { Count: CountModule },
+      locales,
     });
     await using server = await app.listen(local);
     const page = async (count: number, headers: Record<string, string>): Promise<string> =>

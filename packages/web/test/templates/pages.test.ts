@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Application, type Html, html, RequestHandler, UIModule } from '../../src/index.ts';
+import { Application, type Html, html, Locales, RequestHandler, UIModule } from '../../src/index.ts';
 import { Views } from '../eta/views.ts';
 import { withApp } from '../fixtures/running-application.ts';
 
@@ -16,7 +16,7 @@ describe('the namespace of a template', () => {
   it('has the handler, its request, user, locale, URLs, XSRF field, methods and modules [RN-01] [RN-04]', async () => {
     using views = new Views({
       'page.eta':
-        '<%= it.handler.constructor.name %>|<%= it.request.method %>|<%= it.currentUser.name %>|<%= it.locale %>|' +
+        '<%= it.handler.constructor.name %>|<%= it.request.method %>|<%= it.currentUser.name %>|<%= it.locale.code %>|' +
         '<%= it.staticUrl("a.css", { includeVersion: false }) %>|<%= it.reverseUrl("page", 7) %>|' +
         '<%= it.xsrfFormHtml() %>|<%= it.shout("a", "b") %>|<%= it.modules.Note("<n>") %>|<%= it.module("Note", 1) %>|' +
         '<%= it.title %>',
@@ -30,7 +30,9 @@ describe('the namespace of a template', () => {
       shout: (handler: RequestHandler, ...texts: string[]) => `${handler.request.path} ${texts.join('')}!`,
     };
     class Page extends RequestHandler {
-      readonly locale = 'de';
+      override getUserLocale() {
+        return 'de';
+      }
       override getCurrentUser() {
         return { name: 'ada' };
       }
@@ -50,7 +52,13 @@ describe('the namespace of a template', () => {
             '&lt;n&gt; for ada|1 for ada|&lt;t&gt;',
         );
       },
-      { staticPath: views.folder, templateEngine: views.engine(), uiModules: { Note }, uiMethods },
+      {
+        staticPath: views.folder,
+        templateEngine: views.engine(),
+        uiModules: { Note },
+        uiMethods,
+        locales: new Locales({ de: {} }),
+      },
     );
   });
 
@@ -62,7 +70,7 @@ describe('the namespace of a template', () => {
         lookups += 1;
         return null;
       }
-      get locale() {
+      override getUserLocale() {
         lookups += 1;
         return 'de';
       }

@@ -59,7 +59,7 @@ export async function gettextCatalogues(
   const files: CatalogueFile[] = [];
   for (const name of await namesIn(folder)) {
     const messages = path.join(folder, name, 'LC_MESSAGES');
-    const present = await namesIn(messages).catch(() => []);
+    const present: readonly string[] = await namesIn(messages).catch(() => []);
     const found = ['.mo', '.po'].map((ending) => domain + ending).find((file) => present.includes(file));
     if (found === undefined) continue;
     const file = path.join(messages, found);
@@ -86,7 +86,8 @@ async function namesIn(folder: string): Promise<string[]> {
 function localeOf(name: string, file: string): LocaleCode {
   const code = parseLocaleCode(name);
   if (code !== undefined) return code;
-  const problem = 'the name must be that of a locale: a language, and optionally a region, such as de or de_DE';
+  const problem =
+    'the name must be that of a locale: a language, and optionally a region, such as de or de_DE';
   throw new CatalogueError(problem, { file });
 }
 
@@ -117,7 +118,9 @@ async function bytesOf(file: string, maxBytes: number, source: CatalogueSource):
     handle = await open(file);
     const { size } = await handle.stat();
     if (size > maxBytes) {
-      throw source.error(`the file has ${size} bytes, but at most ${maxBytes} are read; see the option maxBytes`);
+      throw source.error(
+        `the file has ${size} bytes, but at most ${maxBytes} are read; see the option maxBytes`,
+      );
     }
     return await handle.readFile();
   } catch (cause) {

@@ -43,7 +43,8 @@ export function parsePluralForms(
   const indexFor = (value: number): number => Math.trunc(expression(Math.abs(value)));
   for (let value = 0; value <= CHECKED_COUNTS; value += 1) {
     const index = indexFor(value);
-    if (!(index >= 0 && index < count)) throw wrong(`for ${value}, the form ${index} of ${count} is selected`);
+    if (!(index >= 0 && index < count))
+      throw wrong(`for ${value}, the form ${index} of ${count} is selected`);
   }
   return { count, indexFor };
 }
