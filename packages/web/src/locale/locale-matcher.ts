@@ -40,12 +40,18 @@ export class LocaleMatcher {
     return (same ?? general ?? plain ?? this.#sibling(requested, siblings.filter(isReadable)))?.code;
   }
 
-  /** The locale of another region: that where most readers of the language live, or else the first. */
-  #sibling({ language, likelyScript }: LocaleCode, readable: readonly LocaleCode[]): LocaleCode | undefined {
-    const { region } = new Intl.Locale(
-      language,
-      likelyScript === undefined ? {} : { script: likelyScript },
-    ).maximize();
-    return readable.find((locale) => locale.region === region) ?? readable[0];
+  /**
+   * The locale of another region: that of a group of regions, such as Latin America; that where most readers of the
+   * language live; or else the first.
+   */
+  #sibling(
+    { language, likelyScript, region }: LocaleCode,
+    readable: readonly LocaleCode[],
+  ): LocaleCode | undefined {
+    const script = likelyScript === undefined ? {} : { script: likelyScript };
+    const likely = new Intl.Locale(language, script).maximize().region;
+    const group = readable.find(({ tag }) => /^\d/.test(new Intl.Locale(tag).region ?? ''));
+    const usual = readable.find((locale) => locale.region === likely);
+    return (region === undefined || region === likely ? (usual ?? group) : (group ?? usual)) ?? readable[0];
   }
 }

@@ -741,7 +741,7 @@ describe('the language of a page', () => {
     }
     await writeFile(
       path.join(views, 'page.eta'),
-      '<html lang="<%= it.locale.code %>"><button><%= it._("Sign in") %></button><%= it.modules.Count(it.count) %>',
+      '<html lang="<%= it.locale.tag %>"><button><%= it._("Sign in") %></button><%= it.modules.Count(it.count) %>',
     );
     class Main extends BaseHandler {
       override get() {
@@ -763,7 +763,7 @@ describe('the language of a page', () => {
       '<html lang="de"><button>Anmelden</button>eine Person',
     );
     expect(await page(2, { 'Accept-Language': 'de', Cookie: 'language=en' })).toBe(
-      '<html lang="en"><button>Sign in</button>2 people',
+      '<html lang="en-US"><button>Sign in</button>2 people',
     );
   });
 });
