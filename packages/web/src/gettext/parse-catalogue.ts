@@ -49,5 +49,9 @@ export function parseMo(content: Uint8Array, options: ParseCatalogueOptions = {}
 function sourceOf(operation: string, options: ParseCatalogueOptions): CatalogueSource {
   webChecks.options(operation, options, OPTIONS);
   const { file, logger } = options;
-  return new CatalogueSource(file, logger === undefined ? undefined : acceptLogger(logger));
+  if (logger === undefined) return new CatalogueSource(file);
+  return new CatalogueSource(
+    file,
+    acceptLogger(webChecks.withMethods(operation, 'a logger', logger, 'warn')),
+  );
 }

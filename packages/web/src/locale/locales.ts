@@ -291,6 +291,6 @@ function folderRules(
   return {
     maxBytes: webChecks.wholeNumber(operation, 'maxBytes', maxBytes, 1),
     encoding: encoding as string,
-    logger: acceptLogger(logger as Logger),
+    logger: acceptLogger(webChecks.withMethods(operation, 'a logger', logger as Logger, 'warn')),
   };
 }

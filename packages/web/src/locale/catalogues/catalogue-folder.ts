@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '@landspout/ioloop';
 import { errorOf } from '@landspout/ioloop/errors';
@@ -111,12 +111,17 @@ async function readAll(
   return catalogues;
 }
 
+/** So that a named pipe does not wait for its writer. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+
 /** Reads one file completely. */
 async function bytesOf(file: string, maxBytes: number, source: CatalogueSource): Promise<Uint8Array> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(file);
-    const { size } = await handle.stat();
+    handle = await open(file, OPEN_FLAGS);
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw source.error('this is not a file');
+    const { size } = stat;
     if (size > maxBytes) {
       throw source.error(
         `the file has ${size} bytes, but at most ${maxBytes} are read; see the option maxBytes`,

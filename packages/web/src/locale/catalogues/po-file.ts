@@ -10,8 +10,9 @@ import { charsetOf, GettextCatalogue, type GettextEntry } from './gettext-catalo
  * @throws CatalogueError `ERR_WEB_CATALOGUE`, with the line.
  */
 export function poCatalogue(content: Uint8Array | string, source: CatalogueSource): GettextCatalogue {
-  const text = typeof content === 'string' ? content : decoded(content, source);
-  const reader = new PoReader(source);
+  const charset = typeof content === 'string' ? 'utf-8' : charsetIn(content, source);
+  const text = typeof content === 'string' ? content : decodeText(content, charset, source);
+  const reader = new PoReader(charset, source);
   for (const [index, line] of text.split(/\r\n|\r|\n/).entries()) reader.line(line.trim(), index + 1);
   return new GettextCatalogue(reader.end(), source);
 }
@@ -19,10 +20,9 @@ export function poCatalogue(content: Uint8Array | string, source: CatalogueSourc
 /** The header, the first entry, is within this many bytes. Long comments of licences may precede it. */
 const MAX_HEADER_BYTES = 65_536;
 
-function decoded(bytes: Uint8Array, source: CatalogueSource): string {
+function charsetIn(bytes: Uint8Array, source: CatalogueSource): string {
   const start = new TextDecoder('latin1').decode(bytes.subarray(0, MAX_HEADER_BYTES));
-  const header = /^"Content-Type:[^"]*/im.exec(start)?.[0] ?? '';
-  return decodeText(bytes, charsetOf(header, isEncoding, source), source);
+  return charsetOf(/^"Content-Type:[^"]*/im.exec(start)?.[0] ?? '', isEncoding, source);
 }
 
 /** An entry that is being read. */
@@ -42,6 +42,7 @@ const STRING = /^"((?:[^"\\]|\\.)*)"$/;
 
 /** Reads a catalogue line by line. */
 class PoReader {
+  readonly #charset: string;
   readonly #source: CatalogueSource;
   readonly #entries: GettextEntry[] = [];
   #entry: OpenEntry | undefined = undefined;
@@ -49,7 +50,9 @@ class PoReader {
   #field: Field | undefined = undefined;
   #isNextFuzzy = false;
 
-  constructor(source: CatalogueSource) {
+  /** @param charset - in which escaped bytes are read. */
+  constructor(charset: string, source: CatalogueSource) {
+    this.#charset = charset;
     this.#source = source;
   }
 
@@ -83,7 +86,7 @@ class PoReader {
 
   #string(text: string, line: number): string {
     const string = STRING.exec(text)?.[1];
-    if (string !== undefined) return unescaped(string);
+    if (string !== undefined) return unescaped(string, this.#charset);
     if (text.startsWith('"')) {
       const remedy = 'a quotation mark inside it is written \\", a line break \\n';
       throw this.#source.error(`a string must end with a quotation mark on the same line: ${remedy}`, line);
@@ -169,12 +172,18 @@ const ESCAPES: Readonly<Record<string, string>> = {
   v: '\v',
 };
 
+/** Numbers of bytes, of which several may make one character; or one other character. */
+const ESCAPE = /((?:\\(?:[0-7]{1,3}|x[0-9a-f]{1,2}))+)|\\(.)/gi;
+
 /** Decodes the escapes of C. */
-function unescaped(string: string): string {
+function unescaped(string: string, charset: string): string {
   if (!string.includes('\\')) return string;
-  return string.replace(/\\([0-7]{1,3}|x[0-9a-f]{1,2}|.)/gi, (_, code: string) => {
-    if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8));
-    if (/^x./i.test(code)) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
-    return ESCAPES[code] ?? code;
+  return string.replace(ESCAPE, (_, numbers: string | undefined, letter: string) => {
+    if (numbers === undefined) return ESCAPES[letter] ?? letter;
+    const bytes = numbers
+      .split('\\')
+      .slice(1)
+      .map((code) => (/^x/i.test(code) ? Number.parseInt(code.slice(1), 16) : Number.parseInt(code, 8)));
+    return new TextDecoder(charset).decode(Uint8Array.from(bytes));
   });
 }
