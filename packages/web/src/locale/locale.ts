@@ -215,15 +215,15 @@ export class Locale {
    * @throws WebUsageError `ERR_WEB_USAGE` if a part is not a text, or an option is invalid.
    */
   list(parts: Iterable<string>, options: Intl.ListFormatOptions = {}): string {
-    const texts = [...parts];
-    const other = texts.find((part: unknown) => typeof part !== 'string');
-    if (other !== undefined) throw webChecks.wrong('list', 'texts', other);
+    const texts = itemsOf('list', parts);
+    const wrong = texts.findIndex((part: unknown) => typeof part !== 'string');
+    if (wrong !== -1) throw webChecks.wrong('list', 'texts', texts[wrong]);
     return this.#formatters.list('list', options).format(texts);
   }
 
   /** Like {@link list}, for values of `html`, such as links. */
   listHtml(parts: Iterable<HtmlValue>, options: Intl.ListFormatOptions = {}): Html {
-    const values = [...parts];
+    const values = itemsOf('listHtml', parts);
     const places = values.map((_, index) => String(index));
     const pieces = this.#formatters.list('listHtml', options).formatToParts(places);
     return html`${pieces.map(({ type, value }) => (type === 'element' ? values[Number(value)] : value))}`;
@@ -296,6 +296,13 @@ export class Locale {
     onMissing?.({ locale: this, message, plural, context });
     return plural === undefined || count === 1 ? message : plural;
   }
+}
+
+function itemsOf<Item>(operation: string, parts: Iterable<Item>): Item[] {
+  const given = parts as unknown;
+  const isList = typeof given === 'object' && given !== null && Symbol.iterator in given;
+  if (!isList) throw webChecks.wrong(operation, 'an array or another iterable object', given);
+  return [...parts];
 }
 
 function hasOnlyText(values: Message['values']): boolean {

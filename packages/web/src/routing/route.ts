@@ -61,8 +61,9 @@ export type HostRoutes = readonly [
  * prefix with a slash.
  *
  * The middleware of the outer application runs first, then that of the mounted one. The handlers of the mounted
- * application use its settings: its cookies, error pages and `defaultHandlerClass`. If it has no logger, it uses that
- * of the outer application. Requests are logged only by the `logFunction` of the outer application.
+ * application use its settings: its cookies, error pages and `defaultHandlerClass`. If it has no logger or
+ * no locales, it uses those of the outer application. Requests are logged only by the `logFunction` of the outer
+ * application.
  */
 export type MountedApplication = readonly [
   prefix: string,
