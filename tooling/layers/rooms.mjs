@@ -198,7 +198,10 @@ export const ROOMS = {
     order: ['.', 'connection', 'connection/sentinel', 'logs', 'presence', 'runs', 'backplane'],
     knownCycles: [],
   },
-  options: { order: ['.'], knownCycles: [] },
+  options: {
+    order: ['.', 'values', 'definitions', 'sources', 'help', 'parsing', 'ready-made'],
+    knownCycles: [],
+  },
   telemetry: { order: ['.', 'metrics', 'opentelemetry'], knownCycles: [] },
   landspout: { order: ['.', 'cli'], knownCycles: [] },
 };
