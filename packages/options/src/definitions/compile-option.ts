@@ -101,7 +101,8 @@ function requireLimits(operation: string, option: Option): void {
   for (const [name, limit] of Object.entries({ min, max })) {
     if (limit === undefined) continue;
     const written = option.definition[name as 'min' | 'max'];
-    if (Number.isNaN(limit) || !option.type.accepts(limit))
+    const isText = typeof written === 'string' && !option.type.hasText;
+    if (isText || Number.isNaN(limit) || !option.type.accepts(limit))
       throw optionsChecks.wrong(operation, `${name}: ${option.type.written}`, written);
   }
   if (min !== undefined && max !== undefined && min > max)

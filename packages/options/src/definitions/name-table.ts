@@ -85,8 +85,10 @@ export class NameTable {
   }
 }
 
+const OWN_NAMES = { config: 'files with options', help: 'the help', version: 'the version' } as const;
+
 function nameOf(thing: NamedThing | NamedVariable): string {
-  return 'option' in thing ? thing.option.key : thing.kind;
+  return 'option' in thing ? thing.option.key : OWN_NAMES[thing.kind];
 }
 
 function twice(name: string, one: string, other: string): OptionsUsageError {

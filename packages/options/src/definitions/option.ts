@@ -1,4 +1,5 @@
 import { errorOf, shownText, shownValue, similarName } from '@landspout/ioloop/errors';
+import { maskedUrl } from '@landspout/ioloop/inspection';
 import type { AnyDefinition } from '../option-types.ts';
 import { parseRange, splitList } from '../values/list.ts';
 import { Refusal } from '../values/refusal.ts';
@@ -200,7 +201,9 @@ export class Option {
 
   #refused({ expected, remedy }: Refusal, value: unknown): Fault {
     if (this.isSecret) return new Fault(`${expected} was expected; the value is not shown`);
-    const shown = typeof value === 'string' ? shownText(value) : this.type.show(value);
+    const isUrl = this.definition.type === 'url';
+    const text = isUrl && typeof value === 'string' ? maskedUrl(value) : value;
+    const shown = typeof text === 'string' ? shownText(text) : this.type.show(text);
     return new Fault(`${expected} was expected, not ${shown}${remedy === undefined ? '' : `; ${remedy}`}`);
   }
 

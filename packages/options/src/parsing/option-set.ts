@@ -215,6 +215,7 @@ export class OptionSet<Definitions> {
     return inspection(this, [], () => ({
       program: this.#program,
       options: this.#options.map(({ flag }) => `--${flag}`),
+      definitions: undefined, // may have secrets as defaults
     }));
   }
 

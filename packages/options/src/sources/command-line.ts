@@ -110,7 +110,9 @@ class CommandLineReader implements CommandLine {
       this.#problem(option, written, `needs a value: ${written}=VALUE`);
       return undefined;
     }
-    if (next.startsWith('-') && next !== '-' && !(isNumber && NEGATIVE_NUMBER.test(next))) {
+    const isNegative = NEGATIVE_NUMBER.test(next);
+    if (next.startsWith('-') && next !== '-' && !(isNumber && isNegative)) {
+      if (isNegative) this.#at += 1; // was meant as the value
       this.#problem(option, written, `needs a value; one that begins with - is written as ${written}=VALUE`);
       return undefined;
     }
