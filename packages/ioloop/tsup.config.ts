@@ -7,6 +7,7 @@ export default library([
   'src/reactor/index.ts',
   'src/errors.ts',
   'src/inspection.ts',
+  'src/logging/index.ts',
   'src/testing/index.ts',
   'src/executors/executor-worker.ts',
   'src/watchdog/watchdog-worker.ts',

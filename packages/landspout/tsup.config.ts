@@ -20,6 +20,7 @@ export default library([
   'src/ioloop/reactor.ts',
   'src/ioloop/processes.ts',
   'src/ioloop/inspection.ts',
+  'src/ioloop/logging.ts',
   'src/ioloop/executors.ts',
   'src/ioloop/errors.ts',
   'src/ioloop.ts',

@@ -30,6 +30,7 @@ export const ROOMS = {
       'processes/doors',
       'processes/supervisor',
       'processes',
+      'logging',
       'testing',
     ],
     knownCycles: [],
