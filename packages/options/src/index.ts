@@ -26,6 +26,17 @@ export type {
   OptionValues,
 } from './option-types.ts';
 
+// Ready-made definitions.
+
+export {
+  type LoggerOfOptions,
+  type LoggingValues,
+  loggerOf,
+  loggingOptions,
+  type ProgramLogger,
+} from './ready-made/logging-options.ts';
+export { serverOptions } from './ready-made/server-options.ts';
+
 // Errors.
 
 export {
