@@ -1,0 +1,20 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+
+/** Listeners by the name of their channel. */
+export type Subscriptions = Readonly<Record<string, (message: never) => void>>;
+
+/**
+ * Subscribes to channels.
+ *
+ * @returns a function that ends the subscriptions.
+ */
+export function subscribeAll(subscriptions: Subscriptions): () => void {
+  const listeners = Object.entries(subscriptions).map(([name, listener]) => {
+    const onMessage = (message: unknown): void => listener(message as never);
+    subscribe(name, onMessage);
+    return () => unsubscribe(name, onMessage);
+  });
+  return () => {
+    for (const end of listeners) end();
+  };
+}

@@ -1,0 +1,131 @@
+import type {
+  WebSocketEndMessage,
+  WebSocketMessageMessage,
+  WebSocketMessageRecord,
+  WebSocketMessageStartMessage,
+  WebSocketStartMessage,
+} from '@landspout/websocket';
+import type { Link, SpanContext } from '@opentelemetry/api';
+import type { Subscriptions } from './channel-subscriptions.ts';
+import { errorType } from './http-attributes.ts';
+import type { SpanOptions } from './options.ts';
+import { openTelemetry } from './peer.ts';
+import type { SpanSource } from './span-source.ts';
+import type { TracedSpan } from './traced-span.ts';
+import type { TracedMessage } from './types.ts';
+
+const { context, ROOT_CONTEXT, SpanKind, trace } = openTelemetry;
+
+type Connection = WebSocketStartMessage['connection'];
+
+/** What is known of the request by which a connection was opened. */
+export interface UpgradeSource {
+  spanContextOf(head: WebSocketStartMessage['head']): SpanContext | undefined;
+  routeOf(head: WebSocketStartMessage['head']): string | undefined;
+}
+
+/** Which spans are made. */
+export interface WebSocketSpanOptions {
+  /** Undefined for no spans of messages. */
+  readonly messages: SpanOptions<TracedMessage> | undefined;
+  readonly connections: boolean;
+}
+
+/** An open connection. */
+interface OpenConnection {
+  readonly route: string | undefined;
+  /** To the span of the upgrade, or of what has called the client. */
+  readonly links: Link[];
+  readonly span: TracedSpan | undefined;
+}
+
+/**
+ * Makes a span for each message that a WebSocket receives, in which it is handled: the root of a trace of its own, with a
+ * link to the span of the upgrade, because a connection may last for days. Also makes spans of connections if wanted.
+ */
+export class WebSocketSpans {
+  readonly #source: SpanSource;
+  readonly #options: WebSocketSpanOptions;
+  readonly #upgrades: UpgradeSource;
+  readonly #connections = new WeakMap<Connection, OpenConnection>();
+  readonly #messages = new WeakMap<WebSocketMessageRecord, TracedSpan>();
+
+  constructor(source: SpanSource, options: WebSocketSpanOptions, upgrades: UpgradeSource) {
+    this.#source = source;
+    this.#options = options;
+    this.#upgrades = upgrades;
+  }
+
+  get subscriptions(): Subscriptions {
+    const ofConnections = {
+      'landspout.websocket.connection.start': (message: WebSocketStartMessage) => this.#opened(message),
+      'landspout.websocket.connection.end': (message: WebSocketEndMessage) => this.#closed(message),
+    };
+    if (this.#options.messages === undefined) return ofConnections;
+    return {
+      ...ofConnections,
+      'landspout.websocket.message.start': (message: WebSocketMessageStartMessage) => this.#received(message),
+      'landspout.websocket.message.end': (message: WebSocketMessageMessage) => this.#handled(message.record),
+    };
+  }
+
+  #opened({ connection, side, head }: WebSocketStartMessage): void {
+    const route = this.#upgrades.routeOf(head);
+    const opener = this.#source.attempt(() => context.active()) ?? ROOT_CONTEXT;
+    const origin = this.#upgrades.spanContextOf(head) ?? trace.getSpanContext(opener);
+    let span: TracedSpan | undefined;
+    if (this.#options.connections) {
+      const parent = origin === undefined ? opener : trace.setSpanContext(opener, origin);
+      span = this.#source.start(nameOf('websocket connection', route), parent, {
+        kind: SpanKind.INTERNAL,
+        attributes: { 'landspout.websocket.side': side, 'http.route': route },
+      });
+    }
+    const links = origin === undefined ? [] : [{ context: origin }];
+    this.#connections.set(connection, { route, links, span });
+  }
+
+  #closed({ connection, code, error }: WebSocketEndMessage): void {
+    const span = this.#connections.get(connection)?.span;
+    span?.set({ 'landspout.websocket.close.code': code });
+    if (error !== undefined) {
+      span?.fail(errorType(error));
+      span?.record(error);
+    }
+    span?.end();
+  }
+
+  #received({ record, runWithin }: WebSocketMessageStartMessage): void {
+    const { messages = {} } = this.#options;
+    if (this.#source.ignores(messages, record)) return;
+    const { connection, side, isText, bytes } = record;
+    const opened = this.#connections.get(connection);
+    const span = this.#source.start(nameOf('websocket message', opened?.route), ROOT_CONTEXT, {
+      kind: SpanKind.INTERNAL,
+      attributes: {
+        'landspout.websocket.side': side,
+        'landspout.websocket.message.type': isText ? 'text' : 'binary',
+        'landspout.websocket.message.size': bytes,
+        'http.route': opened?.route,
+        ...this.#source.attributesOf(messages, record),
+      },
+      links: opened?.links ?? [],
+    });
+    if (span === undefined) return;
+    this.#messages.set(record, span);
+    runWithin(span.activate);
+  }
+
+  #handled(record: WebSocketMessageRecord): void {
+    const span = this.#messages.get(record);
+    if (record.error !== undefined) {
+      span?.fail(errorType(record.error));
+      span?.record(record.error);
+    }
+    span?.end();
+  }
+}
+
+function nameOf(what: string, route: string | undefined): string {
+  return route === undefined ? what : `${what} ${route}`;
+}
