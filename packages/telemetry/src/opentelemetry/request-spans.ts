@@ -1,4 +1,4 @@
-import type { HTTPHeaders, RequestHead } from '@landspout/http1';
+import type { HTTPConnectionInfo, HTTPHeaders, RequestHead } from '@landspout/http1';
 import type { AccessRecord, RequestMessage, RequestStartMessage } from '@landspout/httpserver';
 import type { RequestEndMessage, RouteMessage } from '@landspout/web';
 import type { Attributes, Context, SpanContext } from '@opentelemetry/api';
@@ -95,19 +95,16 @@ export class RequestSpans {
     const { target = '/', version, headers, protocol, connection, peer, remoteIp } = record;
     const { path, query } = targetParts(target);
     const userAgent = headers.get('User-Agent');
-    const { remoteAddress } = peer;
-    const isUnix = remoteAddress.family === 'unix';
     return {
       ...methodAttributes(method),
       'url.scheme': protocol,
       'url.path': path,
       'url.query': query === undefined ? undefined : recordedQuery(query, this.#options.recordQuery ?? false),
       ...authorityAttributes(connection.forwardedHost ?? headers.get('Host'), protocol),
-      'client.address': isUnix && connection === peer ? undefined : remoteIp,
-      'network.peer.address': isUnix ? undefined : remoteAddress.address,
-      'network.peer.port': isUnix ? undefined : remoteAddress.port,
+      // Over a Unix socket, a client has no address unless a proxy reports it.
+      'client.address': peer.remoteAddress.family === 'unix' && connection === peer ? undefined : remoteIp,
+      ...peerAttributes(peer.remoteAddress),
       'network.protocol.version': version?.slice('HTTP/'.length),
-      'network.transport': isUnix ? 'unix' : undefined,
       'user_agent.original': userAgent === undefined ? undefined : clipped(userAgent),
       ...this.#source.attributesOf(this.#options, record),
     };
@@ -150,6 +147,13 @@ export class RequestSpans {
     // The middleware may still run. What it throws in this turn of the event loop is recorded too.
     else setImmediate(() => span.end(known.completeAt));
   }
+}
+
+/** The address of the other end of the connection: of the client, or of a proxy. */
+function peerAttributes(address: HTTPConnectionInfo['remoteAddress']): Attributes {
+  if (address.family === 'unix') return { 'network.transport': 'unix' };
+  if (address.family === 'memory') return {};
+  return { 'network.peer.address': address.address, 'network.peer.port': address.port };
 }
 
 /** The `error.type` of a response with a status of 500 or more. An HTTPError says no more than its status. */
