@@ -7,7 +7,7 @@ import { openTelemetry } from './peer.ts';
 import { TracedSpan } from './traced-span.ts';
 import type { TextMapPropagatorLike, TracerProviderLike } from './types.ts';
 
-const { context, createContextKey, propagation, ROOT_CONTEXT, trace } = openTelemetry;
+const { context, createContextKey, isSpanContextValid, propagation, ROOT_CONTEXT, trace } = openTelemetry;
 
 /** The instrumentation scope of all spans. */
 const SCOPE = '@landspout/telemetry';
@@ -60,8 +60,9 @@ export class SpanSource {
   /** @returns undefined if the SDK failed. */
   start(name: string, parent: Context, span: NewSpan): TracedSpan | undefined {
     return this.attempt(() => {
-      this.#checkContext();
       const started = this.#useTracer().startSpan(name, span, parent);
+      // Without an SDK, spans are invalid.
+      if (isSpanContextValid(started.spanContext())) this.attempt(() => this.#checkContext());
       const traced = new TracedSpan(started, trace.setSpan(parent, started), this);
       this.#open.add(traced);
       return traced;
