@@ -1,4 +1,3 @@
-import type { FetchMessage, FetchRecord, FetchSentMessage } from '@landspout/httpclient';
 import type { Attributes, Context } from '@opentelemetry/api';
 import type { Subscriptions } from './channel-subscriptions.ts';
 import {
@@ -8,6 +7,7 @@ import {
   methodAttributes,
   recordedUrl,
 } from './http-attributes.ts';
+import type { FetchNotice, FetchSending, FetchState } from './messages.ts';
 import type { FetchSpanOptions } from './options.ts';
 import { openTelemetry } from './peer.ts';
 import type { SpanSource } from './span-source.ts';
@@ -15,7 +15,7 @@ import type { TracedSpan } from './traced-span.ts';
 
 const { context, SpanKind } = openTelemetry;
 
-type SetHeader = FetchSentMessage['setHeader'];
+type SetHeader = FetchSending['setHeader'];
 
 /** How a propagator writes the fields of a request. */
 const SETTER = {
@@ -41,7 +41,7 @@ interface FetchSpan {
 export class FetchSpans {
   readonly #source: SpanSource;
   readonly #options: FetchSpanOptions;
-  readonly #fetches = new WeakMap<FetchRecord, FetchSpan>();
+  readonly #fetches = new WeakMap<FetchState, FetchSpan>();
 
   constructor(source: SpanSource, options: FetchSpanOptions) {
     this.#source = source;
@@ -49,13 +49,13 @@ export class FetchSpans {
   }
 
   readonly subscriptions: Subscriptions = {
-    'landspout.http.client.request.start': ({ record }: FetchMessage) => this.#started(record),
-    'landspout.http.client.request.sent': (message: FetchSentMessage) => this.#sent(message),
-    'landspout.http.client.request.response': ({ record }: FetchMessage) => this.#responded(record),
-    'landspout.http.client.request.end': ({ record }: FetchMessage) => this.#ended(record),
+    'landspout.http.client.request.start': ({ record }: FetchNotice) => this.#started(record),
+    'landspout.http.client.request.sent': (message: FetchSending) => this.#sent(message),
+    'landspout.http.client.request.response': ({ record }: FetchNotice) => this.#responded(record),
+    'landspout.http.client.request.end': ({ record }: FetchNotice) => this.#ended(record),
   };
 
-  #started(record: FetchRecord): void {
+  #started(record: FetchState): void {
     if (this.#source.ignores(this.#options, record)) return;
     const parent = this.#source.attempt(() => context.active()) ?? openTelemetry.ROOT_CONTEXT;
     const span = this.#spanOf(record, record.url, parent);
@@ -63,7 +63,7 @@ export class FetchSpans {
   }
 
   #spanOf(
-    record: FetchRecord,
+    record: FetchState,
     url: string,
     parent: Context,
     more: { readonly resends?: number; readonly startTime?: number } = {},
@@ -83,7 +83,7 @@ export class FetchSpans {
     return this.#source.start(name, parent, { kind: SpanKind.CLIENT, attributes, ...timing });
   }
 
-  #sent({ record, setHeader }: FetchSentMessage): void {
+  #sent({ record, setHeader }: FetchSending): void {
     const fetch = this.#fetches.get(record);
     if (fetch === undefined) return;
     if (fetch.sent > 0) {
@@ -107,7 +107,7 @@ export class FetchSpans {
     fetch.respondedAt = undefined;
   }
 
-  #responded(record: FetchRecord): void {
+  #responded(record: FetchState): void {
     const fetch = this.#fetches.get(record);
     if (fetch === undefined) return;
     fetch.respondedAt = performance.now();
@@ -116,7 +116,7 @@ export class FetchSpans {
     if (status >= 400) fetch.span?.fail(String(status));
   }
 
-  #ended(record: FetchRecord): void {
+  #ended(record: FetchState): void {
     const fetch = this.#fetches.get(record);
     if (fetch === undefined) return;
     const { error } = record;
@@ -135,7 +135,7 @@ export class FetchSpans {
 }
 
 /** The URL of a request that failed before it was sent, after a redirect. Undefined if there is none. */
-function failedHop({ error, url }: FetchRecord): string | undefined {
+function failedHop({ error, url }: FetchState): string | undefined {
   const { url: failed } = (error ?? {}) as { readonly url?: unknown };
   return typeof failed === 'string' && failed !== url ? failed : undefined;
 }

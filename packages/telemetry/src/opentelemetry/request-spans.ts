@@ -1,4 +1,3 @@
-import type { HTTPConnectionInfo, HTTPHeaders, RequestHead } from '@landspout/http1';
 import type { AccessRecord, RequestMessage, RequestStartMessage } from '@landspout/httpserver';
 import type { RequestEndMessage, RouteMessage } from '@landspout/web';
 import type { Attributes, Context, SpanContext } from '@opentelemetry/api';
@@ -18,6 +17,9 @@ import type { SpanSource } from './span-source.ts';
 import type { TracedSpan } from './traced-span.ts';
 
 const { ROOT_CONTEXT, SpanKind, trace } = openTelemetry;
+
+type RequestHead = NonNullable<AccessRecord['head']>;
+type HTTPHeaders = AccessRecord['headers'];
 
 /** How a propagator reads the fields of a request. */
 const GETTER = {
@@ -150,7 +152,7 @@ export class RequestSpans {
 }
 
 /** The address of the other end of the connection: of the client, or of a proxy. */
-function peerAttributes(address: HTTPConnectionInfo['remoteAddress']): Attributes {
+function peerAttributes(address: AccessRecord['peer']['remoteAddress']): Attributes {
   if (address.family === 'unix') return { 'network.transport': 'unix' };
   if (address.family === 'memory') return {};
   return { 'network.peer.address': address.address, 'network.peer.port': address.port };

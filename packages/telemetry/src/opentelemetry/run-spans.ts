@@ -1,6 +1,6 @@
-import type { RunEndMessage, RunRecord, RunStartMessage } from '@landspout/topics';
 import type { Subscriptions } from './channel-subscriptions.ts';
 import { errorType } from './http-attributes.ts';
+import type { RunNotice, RunStarting, RunState } from './messages.ts';
 import type { SpanOptions } from './options.ts';
 import { openTelemetry } from './peer.ts';
 import type { SpanSource } from './span-source.ts';
@@ -19,7 +19,7 @@ const FAILURES: ReadonlySet<unknown> = new Set(['failed', 'interrupted', 'lost']
 export class RunSpans {
   readonly #source: SpanSource;
   readonly #options: SpanOptions<TracedRun>;
-  readonly #spans = new WeakMap<RunRecord, TracedSpan>();
+  readonly #spans = new WeakMap<RunState, TracedSpan>();
 
   constructor(source: SpanSource, options: SpanOptions<TracedRun>) {
     this.#source = source;
@@ -27,11 +27,11 @@ export class RunSpans {
   }
 
   readonly subscriptions: Subscriptions = {
-    'landspout.topics.run.start': (message: RunStartMessage) => this.#started(message),
-    'landspout.topics.run.end': ({ record }: RunEndMessage) => this.#ended(record),
+    'landspout.topics.run.start': (message: RunStarting) => this.#started(message),
+    'landspout.topics.run.end': ({ record }: RunNotice) => this.#ended(record),
   };
 
-  #started({ record, runWithin }: RunStartMessage): void {
+  #started({ record, runWithin }: RunStarting): void {
     if (this.#source.ignores(this.#options, record)) return;
     const starter = trace.getSpanContext(this.#source.attempt(() => context.active()) ?? ROOT_CONTEXT);
     const span = this.#source.start('run', ROOT_CONTEXT, {
@@ -48,7 +48,7 @@ export class RunSpans {
     runWithin(span.activate);
   }
 
-  #ended(record: RunRecord): void {
+  #ended(record: RunState): void {
     const { how, error } = record;
     const span = this.#spans.get(record);
     span?.set({ 'landspout.run.how': how });

@@ -1,13 +1,13 @@
-import type {
-  WebSocketEndMessage,
-  WebSocketMessageMessage,
-  WebSocketMessageRecord,
-  WebSocketMessageStartMessage,
-  WebSocketStartMessage,
-} from '@landspout/websocket';
 import type { Link, SpanContext } from '@opentelemetry/api';
 import type { Subscriptions } from './channel-subscriptions.ts';
 import { errorType } from './http-attributes.ts';
+import type {
+  ConnectionClosing,
+  ConnectionOpening,
+  MessageNotice,
+  MessageStarting,
+  MessageState,
+} from './messages.ts';
 import type { SpanOptions } from './options.ts';
 import { openTelemetry } from './peer.ts';
 import type { SpanSource } from './span-source.ts';
@@ -16,12 +16,10 @@ import type { TracedMessage } from './types.ts';
 
 const { context, ROOT_CONTEXT, SpanKind, trace } = openTelemetry;
 
-type Connection = WebSocketStartMessage['connection'];
-
 /** What is known of the request by which a connection was opened. */
 export interface UpgradeSource {
-  spanContextOf(head: WebSocketStartMessage['head']): SpanContext | undefined;
-  routeOf(head: WebSocketStartMessage['head']): string | undefined;
+  spanContextOf(head: ConnectionOpening['head']): SpanContext | undefined;
+  routeOf(head: ConnectionOpening['head']): string | undefined;
 }
 
 /** Which spans are made. */
@@ -47,8 +45,8 @@ export class WebSocketSpans {
   readonly #source: SpanSource;
   readonly #options: WebSocketSpanOptions;
   readonly #upgrades: UpgradeSource;
-  readonly #connections = new WeakMap<Connection, OpenConnection>();
-  readonly #messages = new WeakMap<WebSocketMessageRecord, TracedSpan>();
+  readonly #connections = new WeakMap<object, OpenConnection>();
+  readonly #messages = new WeakMap<MessageState, TracedSpan>();
 
   constructor(source: SpanSource, options: WebSocketSpanOptions, upgrades: UpgradeSource) {
     this.#source = source;
@@ -58,18 +56,18 @@ export class WebSocketSpans {
 
   get subscriptions(): Subscriptions {
     const ofConnections = {
-      'landspout.websocket.connection.start': (message: WebSocketStartMessage) => this.#opened(message),
-      'landspout.websocket.connection.end': (message: WebSocketEndMessage) => this.#closed(message),
+      'landspout.websocket.connection.start': (message: ConnectionOpening) => this.#opened(message),
+      'landspout.websocket.connection.end': (message: ConnectionClosing) => this.#closed(message),
     };
     if (this.#options.messages === undefined) return ofConnections;
     return {
       ...ofConnections,
-      'landspout.websocket.message.start': (message: WebSocketMessageStartMessage) => this.#received(message),
-      'landspout.websocket.message.end': (message: WebSocketMessageMessage) => this.#handled(message.record),
+      'landspout.websocket.message.start': (message: MessageStarting) => this.#received(message),
+      'landspout.websocket.message.end': (message: MessageNotice) => this.#handled(message.record),
     };
   }
 
-  #opened({ connection, side, head }: WebSocketStartMessage): void {
+  #opened({ connection, side, head }: ConnectionOpening): void {
     const route = this.#upgrades.routeOf(head);
     const opener = this.#source.attempt(() => context.active()) ?? ROOT_CONTEXT;
     const origin = this.#upgrades.spanContextOf(head) ?? trace.getSpanContext(opener);
@@ -85,7 +83,7 @@ export class WebSocketSpans {
     this.#connections.set(connection, { route, links, span });
   }
 
-  #closed({ connection, code, error }: WebSocketEndMessage): void {
+  #closed({ connection, code, error }: ConnectionClosing): void {
     const span = this.#connections.get(connection)?.span;
     span?.set({ 'landspout.websocket.close.code': code });
     if (error !== undefined) {
@@ -95,7 +93,7 @@ export class WebSocketSpans {
     span?.end();
   }
 
-  #received({ record, runWithin }: WebSocketMessageStartMessage): void {
+  #received({ record, runWithin }: MessageStarting): void {
     const { messages = {} } = this.#options;
     if (this.#source.ignores(messages, record)) return;
     const { connection, side, isText, bytes } = record;
@@ -116,7 +114,7 @@ export class WebSocketSpans {
     runWithin(span.activate);
   }
 
-  #handled(record: WebSocketMessageRecord): void {
+  #handled(record: MessageState): void {
     const span = this.#messages.get(record);
     if (record.error !== undefined) {
       span?.fail(errorType(record.error));
