@@ -44,7 +44,16 @@ export const PAGE_TALKS = new Map([
   ['docs/sign-in.md 1', askToSignIn],
   ['docs/sign-in.md 2', beginSignIns],
   ['docs/topics-on-many-processes.md 1', publishAndRead],
+  ['docs/tracing.md 1', traceForecast],
 ]);
+
+/** The trace of the client arrives at the second server. @param {number} port */
+async function traceForecast(port) {
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  const headers = { traceparent: `00-${trace}-b7ad6b7169203331-01` };
+  const response = await fetch(`http://localhost:${port}/weather/oslo`, { headers });
+  assert.deepEqual(await response.json(), { forecast: `rain, said the trace ${trace}` });
+}
 
 /** Without the provider, which is elsewhere. @param {number} port */
 async function askToSignIn(port) {

@@ -73,12 +73,18 @@ export function compileSources(folder, compilers) {
  * @property {string} of
  * @property {string} name - of the program.
  * @property {readonly string[]} packages - packages of this repository that the program imports besides.
- * @property {readonly string[]} peers - optional peers.
+ * @property {readonly string[]} peers - optional peers, and what a program uses with them.
  */
 
 /** @type {readonly SubpathProgram[]} */
 export const SUBPATH_PROGRAMS = [
   { of: 'web', name: 'web-oidc', packages: ['@landspout/httpclient'], peers: ['openid-client'] },
+  {
+    of: 'telemetry',
+    name: 'telemetry-opentelemetry',
+    packages: ['@landspout/httpclient', '@landspout/topics', '@landspout/websocket'],
+    peers: ['@opentelemetry/api', '@opentelemetry/sdk-trace-node'],
+  },
 ];
 
 /** Writes one program of `programs/` into a consumer. @param {string} folder @param {string} name */
@@ -91,10 +97,17 @@ export function writeProgram(folder, name) {
   linkNodeTypes(folder);
 }
 
-/** Optional peers of web, with the versions that it allows. @param {readonly string[]} names @returns {string[]} */
-export function peerVersions(names) {
-  const { peerDependencies } = JSON.parse(readFileSync(path.join(ROOT, 'packages/web/package.json'), 'utf8'));
-  return names.map((name) => `${name}@${peerDependencies[name]}`);
+/**
+ * Optional peers, and packages that are used with them, with the versions that their package allows or is tested with.
+ *
+ * @param {readonly string[]} names
+ * @param {string} [folder] - of the package.
+ * @returns {string[]}
+ */
+export function peerVersions(names, folder = 'web') {
+  const manifest = JSON.parse(readFileSync(path.join(ROOT, 'packages', folder, 'package.json'), 'utf8'));
+  const versions = { ...manifest.devDependencies, ...manifest.peerDependencies };
+  return names.map((name) => `${name}@${versions[name]}`);
 }
 
 /** Where the program that imports all that a package exports is after {@link compileSources}. */
@@ -121,13 +134,13 @@ async function load(door: string, loading: () => Promise<object>): Promise<objec
     return await loading();
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    const isMissingPeer = /^ERR_WEB(?:SOCKET)?_MISSING_PEER$/.test(code);
+    const isMissingPeer = /^ERR_(?:WEB|WEBSOCKET|TRACING)_MISSING_PEER$/.test(code);
     if (isMissingPeer && PEERS.includes(door.split('/').at(-1) ?? '')) return {};
     throw error;
   }
 }
 /** The subpaths that are named for their optional peer. */
-const PEERS = ['eta', 'linkify', 'entities', 'hono', 'gettext', 'oidc'];
+const PEERS = ['eta', 'linkify', 'entities', 'hono', 'gettext', 'oidc', 'opentelemetry'];
 export const doors: readonly object[] = [
   ${imports},
 ];

@@ -1,7 +1,7 @@
 // `pnpm check:tarballs [package...]`: packs every package, installs each with plain npm and what is below it into a
 // fresh folder outside the workspace, compiles a program and the samples of its README there, and runs them. The
 // programs of apps/examples are compiled and run against the umbrella. `pages` stands for the samples of the pages
-// docs/tls.md, docs/run-*.md and docs/coming-from-*.md; the latter are run with the frameworks that they are about.
+// docs/tls.md, docs/tracing.md, docs/run-*.md and docs/coming-from-*.md; the latter are run with the frameworks that they are about.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -88,12 +88,12 @@ process.exitCode = failures === 0 ? 0 : 1;
  * @param {SubpathProgram} subpath
  * @param {{ tarballs: Map<string, string>, below: string[], compilers: readonly string[][] }} consumer
  */
-async function checkSubpath({ name, packages, peers }, { tarballs, below, compilers }) {
+async function checkSubpath({ of, name, packages, peers }, { tarballs, below, compilers }) {
   const folder = path.join(home, name);
   installInto(folder, [
     ...below,
     ...packages.map((one) => String(tarballs.get(one))),
-    ...peerVersions(peers),
+    ...peerVersions(peers, of),
   ]);
   writeProgram(folder, name);
   compileSources(folder, compilers);

@@ -37,7 +37,7 @@ describe('the program of docs/tracing.md', () => {
         timeout: 20_000,
       });
       expect(await response.json()).toEqual({ forecast: `rain, said the trace ${TRACE}` });
-      process.emit('SIGTERM');
+      process.emit('SIGTERM', 'SIGTERM');
       await program;
     } finally {
       rmSync(folder, { recursive: true });
