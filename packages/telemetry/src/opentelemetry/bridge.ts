@@ -1,10 +1,15 @@
 import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type Subscriptions, subscribeAll } from './channel-subscriptions.ts';
 import { TracingUsageError } from './errors.ts';
-import type { SpanSource } from './span-source.ts';
 
 /** What a bridge makes spans of. */
 export type SpanSubject = 'requests' | 'fetches' | 'messages' | 'connections' | 'runs';
+
+/** What starts and ends the spans: a `SpanSource`, whose types are those of the optional peer. */
+export interface OpenSpans {
+  readonly openSpans: number;
+  close(): void;
+}
 
 /** The subjects of all open bridges. If two made spans of one request, the second would hide those of the first. */
 const active = new Set<SpanSubject>();
@@ -14,13 +19,13 @@ const active = new Set<SpanSubject>();
  * the options, is logged once a minute.
  */
 export class OpenTelemetryBridge {
-  readonly #source: SpanSource;
+  readonly #source: OpenSpans;
   readonly #subjects: readonly SpanSubject[];
   readonly #unsubscribe: () => void;
   #isClosed = false;
 
   /** @throws TracingUsageError `ERR_TRACING_ACTIVE` if another bridge has one of the subjects. */
-  constructor(source: SpanSource, subjects: readonly SpanSubject[], subscriptions: readonly Subscriptions[]) {
+  constructor(source: OpenSpans, subjects: readonly SpanSubject[], subscriptions: readonly Subscriptions[]) {
     const taken = subjects.filter((subject) => active.has(subject));
     if (taken.length > 0) {
       const problem = `traceWithOpenTelemetry: another bridge already makes the spans of ${taken.join(', ')}; close it first, or pass ${taken.map((subject) => `${subject}: false`).join(', ')}`;

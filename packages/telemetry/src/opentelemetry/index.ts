@@ -16,9 +16,12 @@ export { traceWithOpenTelemetry } from './trace-with-opentelemetry.ts';
 export type { QueryRecording } from './http-attributes.ts';
 export type { FetchSpanOptions, RequestSpanOptions, SpanOptions, TracingOptions } from './options.ts';
 export type {
+  ContextLike,
   SpanAttributes,
   SpanAttributeValue,
+  TextMapGetterLike,
   TextMapPropagatorLike,
+  TextMapSetterLike,
   TracedFetch,
   TracedMessage,
   TracedRun,

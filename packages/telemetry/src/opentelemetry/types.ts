@@ -6,10 +6,28 @@ export interface TracerProviderLike {
   getTracer(name: string, version?: string): object;
 }
 
+/** A `Context` of `@opentelemetry/api`. */
+export interface ContextLike {
+  getValue(key: symbol): unknown;
+  setValue(key: symbol, value: unknown): ContextLike;
+  deleteValue(key: symbol): ContextLike;
+}
+
+/** A `TextMapSetter` of `@opentelemetry/api`. */
+export interface TextMapSetterLike {
+  set(carrier: unknown, name: string, value: string): void;
+}
+
+/** A `TextMapGetter` of `@opentelemetry/api`. */
+export interface TextMapGetterLike {
+  keys(carrier: unknown): string[];
+  get(carrier: unknown, name: string): undefined | string | string[];
+}
+
 /** A `TextMapPropagator` of `@opentelemetry/api`, such as a `W3CTraceContextPropagator`. */
 export interface TextMapPropagatorLike {
-  inject(context: object, carrier: unknown, setter: object): void;
-  extract(context: object, carrier: unknown, getter: object): object;
+  inject(context: ContextLike, carrier: unknown, setter: TextMapSetterLike): void;
+  extract(context: ContextLike, carrier: unknown, getter: TextMapGetterLike): ContextLike;
   fields(): string[];
 }
 

@@ -6,7 +6,13 @@ import type {
   WebSocketMessageStartMessage,
   WebSocketStartMessage,
 } from '@landspout/websocket';
+import type { AttributeValue, PropagationAPI, TextMapPropagator, TracerProvider } from '@opentelemetry/api';
 import { describe, expectTypeOf, it } from 'vitest';
+import type {
+  SpanAttributes,
+  TextMapPropagatorLike,
+  TracerProviderLike,
+} from '../../src/opentelemetry/index.ts';
 import type {
   ConnectionClosing,
   ConnectionOpening,
@@ -17,6 +23,15 @@ import type {
   RunNotice,
   RunStarting,
 } from '../../src/opentelemetry/messages.ts';
+
+describe('the types of OpenTelemetry in the options', () => {
+  it('are those of its API', () => {
+    expectTypeOf<TracerProvider>().toExtend<TracerProviderLike>();
+    expectTypeOf<TextMapPropagator>().toExtend<TextMapPropagatorLike>();
+    expectTypeOf<PropagationAPI>().toExtend<TextMapPropagatorLike>();
+    expectTypeOf<SpanAttributes>().toExtend<Readonly<Record<string, Readonly<AttributeValue> | undefined>>>();
+  });
+});
 
 describe('the messages that spans are made of', () => {
   it('are those of the packages that publish them', () => {
