@@ -203,6 +203,17 @@ export const ROOMS = {
     order: ['.', 'values', 'definitions', 'sources', 'help', 'parsing', 'ready-made'],
     knownCycles: [],
   },
-  telemetry: { order: ['.', 'metrics', 'opentelemetry'], knownCycles: [] },
+  telemetry: {
+    order: [
+      '.',
+      'metrics/registry',
+      'metrics/exposition',
+      'metrics/sharing',
+      'metrics',
+      'metrics/instruments',
+      'opentelemetry',
+    ],
+    knownCycles: [],
+  },
   landspout: { order: ['.', 'cli'], knownCycles: [] },
 };

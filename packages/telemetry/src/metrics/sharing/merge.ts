@@ -1,0 +1,90 @@
+import { PROCESS_LABEL } from '../registry/metric-names.ts';
+import type { Family, Point } from '../registry/snapshot.ts';
+import { FamilySum } from './family-sum.ts';
+
+/** What one process has counted. */
+export interface ProcessSnapshot {
+  /** The number of its task, or `parent`: the value of the label `process`. */
+  readonly process: string;
+  readonly families: readonly Family[];
+  /** Whether it did not reply now. Its totals are those of an earlier reply, and its gauges are left out. */
+  readonly isStale: boolean;
+}
+
+/** What the processes that have ended had counted, so that no total decreases when one ends. */
+export class EndedTotals {
+  readonly #sums = new Map<string, FamilySum>();
+  readonly #maxSeries: number;
+
+  constructor(maxSeries: number) {
+    this.#maxSeries = maxSeries;
+  }
+
+  /** Adds the totals of a process that has ended. Its gauges are gone with it. */
+  add(families: readonly Family[]): void {
+    for (const { points, ...family } of families) {
+      if (family.type === 'gauge') continue;
+      let sum = this.#sums.get(family.name);
+      // After a change of the definition, the older totals belong to a metric that is gone.
+      if (sum === undefined || !sum.fits(family)) sum = new FamilySum(family, this.#maxSeries);
+      sum.add(points);
+      this.#sums.set(family.name, sum);
+    }
+  }
+
+  families(): readonly Family[] {
+    return Array.from(this.#sums.values(), (sum) => sum.family());
+  }
+}
+
+export interface Merged {
+  readonly families: readonly Family[];
+  /** Metrics that some process defines in another way than the others; what it has counted is left out. */
+  readonly conflicts: ReadonlySet<string>;
+}
+
+/**
+ * Makes one page of what several processes have counted: totals are added up, gauges as each of them says.
+ *
+ * @param snapshots - the latest processes first: if they differ in how they define a metric, the first one decides. Of
+ *   two processes of one task, the values by process are those of the first.
+ * @param ended - totals of processes that have ended.
+ */
+export function mergeSnapshots(
+  snapshots: readonly ProcessSnapshot[],
+  ended: readonly Family[],
+  maxSeries: number,
+): Merged {
+  const sums = new Map<string, FamilySum>();
+  const conflicts = new Set<string>();
+  const seen = new Set<string>();
+  const add = ({ points, ...family }: Family, maxPoints: number): void => {
+    let sum = sums.get(family.name);
+    if (sum === undefined) {
+      sum = new FamilySum(family, maxPoints);
+      sums.set(family.name, sum);
+    }
+    if (sum.fits(family)) sum.add(points);
+    else conflicts.add(family.name);
+  };
+  for (const { process, families, isStale } of snapshots) {
+    for (const family of families) {
+      const isByProcess = family.across === 'process';
+      const isLeftOut = family.type === 'gauge' && (isStale || (isByProcess && seen.has(process)));
+      const shown = isByProcess ? withProcess(family, process) : family;
+      // Those by process are bounded by the number of processes, and by the limits of each.
+      add(isLeftOut ? { ...shown, points: [] } : shown, isByProcess ? Infinity : maxSeries);
+    }
+    if (!isStale) seen.add(process);
+  }
+  for (const family of ended) add(family, maxSeries);
+  return { families: Array.from(sums.values(), (sum) => sum.family()), conflicts };
+}
+
+function withProcess(family: Family, process: string): Family {
+  const points: readonly Point[] = family.points.map(({ labels, values }) => ({
+    labels: [...labels, process],
+    values,
+  }));
+  return { ...family, labelNames: [...family.labelNames, PROCESS_LABEL], points };
+}
