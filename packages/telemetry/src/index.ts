@@ -35,6 +35,18 @@ export {
 export { MetricsHandler, type MetricsHandlerInit } from './metrics/metrics-handler.ts';
 export type { MetricsAccess } from './metrics/scrape-access.ts';
 
+// Metrics of the layers.
+
+export type { CountedFetch, FetchGroup } from './metrics/instruments/http-client-metrics.ts';
+export {
+  type Instrumentation,
+  type InstrumentedLayer,
+  type InstrumentOptions,
+  instrument,
+} from './metrics/instruments/instrument.ts';
+export type { StatsSource } from './metrics/instruments/server-stats-metrics.ts';
+export type { RunsCounts, TopicGroup, TopicsCounts } from './metrics/instruments/topics-metrics.ts';
+
 // Errors.
 
 export {

@@ -7,7 +7,7 @@ import {
   type MetricsFormat,
   MetricsUsageError,
 } from '../../src/index.ts';
-import { parsePage, valueOf } from './support/parse-page.ts';
+import { parsePage, sampleOf } from './support/parse-page.ts';
 import { type Recorded, recorded } from './support/recorded-log.ts';
 
 const FORMATS: readonly MetricsFormat[] = ['prometheus', 'openmetrics'];
@@ -33,13 +33,13 @@ describe('Metrics', () => {
       const sizes = metrics.histogram('size_bytes', { help: 'Sizes.', buckets: [1, 10, 1e6] });
       for (const size of [0, 1, 1.5, 10, 11, 5e6]) sizes.observe(size);
       const page = await parsed(metrics, format);
-      expect(valueOf(page, 'shop_sales_total', { kind: 'book', paid: 'true' })).toBe(3.5);
-      expect(valueOf(page, 'shop_queue_length')).toBe(5);
+      expect(sampleOf(page, 'shop_sales_total', { kind: 'book', paid: 'true' })).toBe(3.5);
+      expect(sampleOf(page, 'shop_queue_length')).toBe(5);
       const one = format === 'openmetrics' ? '1.0' : '1';
-      expect(valueOf(page, 'shop_size_bytes_bucket', { le: one })).toBe(2);
-      expect(valueOf(page, 'shop_size_bytes_bucket', { le: '1e+06' })).toBe(5);
-      expect(valueOf(page, 'shop_size_bytes_bucket', { le: '+Inf' })).toBe(6);
-      expect(valueOf(page, 'shop_size_bytes_sum')).toBe(5_000_023.5);
+      expect(sampleOf(page, 'shop_size_bytes_bucket', { le: one })).toBe(2);
+      expect(sampleOf(page, 'shop_size_bytes_bucket', { le: '1e+06' })).toBe(5);
+      expect(sampleOf(page, 'shop_size_bytes_bucket', { le: '+Inf' })).toBe(6);
+      expect(sampleOf(page, 'shop_size_bytes_sum')).toBe(5_000_023.5);
       expect([...page.values()].find(({ help }) => help === 'Orders.')?.samples.size).toBe(0);
     });
 
@@ -60,7 +60,7 @@ describe('Metrics', () => {
       ];
       for (const path of values) hits.inc({ path });
       const page = await parsed(metrics, format);
-      for (const path of values) expect(valueOf(page, 'hits_total', { path }), path).toBe(1);
+      for (const path of values) expect(sampleOf(page, 'hits_total', { path }), path).toBe(1);
       expect(page.get(format === 'openmetrics' ? 'hits' : 'hits_total')?.help).toBe(help);
     });
 
@@ -73,7 +73,7 @@ describe('Metrics', () => {
       gauge.set({ of: 'd' }, 1e30);
       const text = await metrics.text({ format });
       expect(text).toContain('limit{of="a"} +Inf\nlimit{of="b"} -Inf\n');
-      expect(valueOf(parsePage(text, format), 'limit', { of: 'd' })).toBe(1e30);
+      expect(sampleOf(parsePage(text, format), 'limit', { of: 'd' })).toBe(1e30);
     });
   });
 
@@ -82,7 +82,7 @@ describe('Metrics', () => {
     const hits = metrics.counter('hits_total', { help: 'Hits.', labels: ['path'] });
     for (const path of ['\ud800', '\udc00', '\ufffd']) hits.inc({ path });
     const page = parsePage(Buffer.from(await metrics.text()).toString());
-    expect(valueOf(page, 'hits_total', { path: '\ufffd' })).toBe(3);
+    expect(sampleOf(page, 'hits_total', { path: '\ufffd' })).toBe(3);
   });
 
   it('clips long label values, not within a character', async () => {
@@ -91,8 +91,8 @@ describe('Metrics', () => {
     hits.inc({ path: '1234567\u{1f600}' });
     hits.inc({ path: '123456789' });
     const page = await parsed(metrics);
-    expect(valueOf(page, 'hits_total', { path: '1234567' })).toBe(1);
-    expect(valueOf(page, 'hits_total', { path: '12345678' })).toBe(1);
+    expect(sampleOf(page, 'hits_total', { path: '1234567' })).toBe(1);
+    expect(sampleOf(page, 'hits_total', { path: '12345678' })).toBe(1);
   });
 
   it('distinguishes label values whose texts together are equal', async () => {
@@ -112,9 +112,9 @@ describe('Metrics', () => {
     hits.inc({ path: '/0', method: 'GET' });
     const page = await parsed(metrics);
     expect(page.get('hits_total')?.samples.size).toBe(3);
-    expect(valueOf(page, 'hits_total', { path: '/0', method: 'GET' })).toBe(2);
-    expect(valueOf(page, 'hits_total', { path: 'other', method: 'other' })).toBe(98);
-    expect(valueOf(page, 'metrics_other_observations_total', { metric: 'hits_total' })).toBe(98);
+    expect(sampleOf(page, 'hits_total', { path: '/0', method: 'GET' })).toBe(2);
+    expect(sampleOf(page, 'hits_total', { path: 'other', method: 'other' })).toBe(98);
+    expect(sampleOf(page, 'metrics_other_observations_total', { metric: 'hits_total' })).toBe(98);
     expect(log.map(({ level, message }) => [level, /other/.test(message)])).toEqual([['warn', true]]);
   });
 
@@ -127,9 +127,9 @@ describe('Metrics', () => {
       large.observe({ at }, at);
     }
     const page = await parsed(metrics);
-    expect(valueOf(page, 'small', { at: '1' })).toBe(1);
-    expect(valueOf(page, 'small', { at: 'other' })).toBe(4);
-    expect(valueOf(page, 'large_count', { at: 'other' })).toBeGreaterThan(1);
+    expect(sampleOf(page, 'small', { at: '1' })).toBe(1);
+    expect(sampleOf(page, 'small', { at: 'other' })).toBe(4);
+    expect(sampleOf(page, 'large_count', { at: 'other' })).toBeGreaterThan(1);
     const all = [...page.values()].flatMap(({ samples }) => [...samples.keys()]);
     expect(all.filter((series) => /^(small|large_count)/.test(series) && !/other/.test(series)).length).toBe(
       2,
@@ -145,7 +145,7 @@ describe('Metrics', () => {
     users.set({ room: 'c' }, 2);
     const page = await parsed(metrics);
     expect([...(page.get('users')?.samples.values() ?? [])]).toEqual([2]);
-    expect(valueOf(page, 'users', { room: 'c' })).toBe(2);
+    expect(sampleOf(page, 'users', { room: 'c' })).toBe(2);
   });
 
   it('lets a timer observe seconds of its clock', async () => {
@@ -156,9 +156,9 @@ describe('Metrics', () => {
     clock.advance(1_500);
     expect(stop({ by: 'acme' })).toBe(1.5);
     const page = await parsed(metrics);
-    expect(valueOf(page, 'charge_duration_seconds_sum', { by: 'acme' })).toBe(1.5);
-    expect(valueOf(page, 'charge_duration_seconds_bucket', { by: 'acme', le: '1' })).toBe(0);
-    expect(valueOf(page, 'charge_duration_seconds_bucket', { by: 'acme', le: '2.5' })).toBe(1);
+    expect(sampleOf(page, 'charge_duration_seconds_sum', { by: 'acme' })).toBe(1.5);
+    expect(sampleOf(page, 'charge_duration_seconds_bucket', { by: 'acme', le: '1' })).toBe(0);
+    expect(sampleOf(page, 'charge_duration_seconds_bucket', { by: 'acme', le: '2.5' })).toBe(1);
   });
 
   it('unregisters a metric, whose name is free then', async () => {
@@ -184,11 +184,11 @@ describe('a metric with collect', () => {
       },
     });
     metrics.counter('reads_total', { help: 'Reads.', collect: async (report) => report(++total) });
-    expect(valueOf(await parsed(metrics), 'members', { room: 'a' })).toBe(1);
+    expect(sampleOf(await parsed(metrics), 'members', { room: 'a' })).toBe(1);
     rooms = new Map([['b', 2]]);
     const page = await parsed(metrics);
     expect([...(page.get('members')?.samples.values() ?? [])]).toEqual([2]);
-    expect(valueOf(page, 'reads_total')).toBe(2);
+    expect(sampleOf(page, 'reads_total')).toBe(2);
   });
 
   it('adds up what is reported for the same labels', async () => {
@@ -200,7 +200,7 @@ describe('a metric with collect', () => {
         report(2);
       },
     });
-    expect(valueOf(await parsed(metrics), 'open')).toBe(3);
+    expect(sampleOf(await parsed(metrics), 'open')).toBe(3);
   });
 
   it('is left out if it throws, rejects, or reports what is invalid; the others are there', async () => {
@@ -217,9 +217,9 @@ describe('a metric with collect', () => {
     const page = await parsed(metrics);
     for (const name of ['throws', 'rejects', 'invalid']) {
       expect(page.get(name)?.samples.size).toBe(0);
-      expect(valueOf(page, 'metrics_collect_failures_total', { metric: name })).toBe(1);
+      expect(sampleOf(page, 'metrics_collect_failures_total', { metric: name })).toBe(1);
     }
-    expect(valueOf(page, 'works')).toBe(1);
+    expect(sampleOf(page, 'works')).toBe(1);
     expect(log.filter(({ level }) => level === 'warn').length).toBe(3);
   });
 
@@ -344,7 +344,7 @@ describe('what Metrics refuses', () => {
     expect(() => gauge.inc(Infinity)).toThrow(wrong);
     for (const value of [Number.NaN, -1, Infinity]) expect(() => sizes.observe(value)).toThrow(wrong);
     const page = await parsed(metrics);
-    expect([valueOf(page, 'hits_total'), valueOf(page, 'g'), valueOf(page, 'sizes_count')]).toEqual([
+    expect([sampleOf(page, 'hits_total'), sampleOf(page, 'g'), sampleOf(page, 'sizes_count')]).toEqual([
       0, 0, 0,
     ]);
   });
@@ -402,6 +402,6 @@ describe('buckets', () => {
   it('may end with +Inf, which is always there', async () => {
     const metrics = new Metrics();
     metrics.histogram('h', { help: 'Help.', buckets: [1, Infinity] }).observe(2);
-    expect(valueOf(await parsed(metrics), 'h_bucket', { le: '+Inf' })).toBe(1);
+    expect(sampleOf(await parsed(metrics), 'h_bucket', { le: '+Inf' })).toBe(1);
   });
 });

@@ -49,7 +49,7 @@ export function parsePage(page: string, format: MetricsFormat = 'prometheus'): M
 }
 
 /** The value of one line; undefined if it is not there. */
-export function valueOf(
+export function sampleOf(
   families: Map<string, ParsedFamily>,
   name: string,
   labels: Readonly<Record<string, string>> = {},
