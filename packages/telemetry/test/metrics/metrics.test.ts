@@ -1,4 +1,5 @@
 import { VirtualClock } from '@landspout/ioloop/testing';
+import { LogRecorder } from '@landspout/web/testing';
 import { describe, expect, it } from 'vitest';
 import {
   exponentialBuckets,
@@ -8,7 +9,6 @@ import {
   MetricsUsageError,
 } from '../../src/index.ts';
 import { parsePage, sampleOf } from './support/parse-page.ts';
-import { type Recorded, recorded } from './support/recorded-log.ts';
 
 const FORMATS: readonly MetricsFormat[] = ['prometheus', 'openmetrics'];
 
@@ -105,8 +105,8 @@ describe('Metrics', () => {
   });
 
   it('counts further series of a metric as other, and warns once', async () => {
-    const log: Recorded[] = [];
-    const metrics = new Metrics({ maxSeriesPerMetric: 2, logger: recorded(log) });
+    const log = new LogRecorder();
+    const metrics = new Metrics({ maxSeriesPerMetric: 2, logger: log });
     const hits = metrics.counter('hits_total', { help: 'Hits.', labels: ['path', 'method'] });
     for (let at = 0; at < 100; at += 1) hits.inc({ path: `/${at}`, method: 'GET' });
     hits.inc({ path: '/0', method: 'GET' });
@@ -115,11 +115,11 @@ describe('Metrics', () => {
     expect(sampleOf(page, 'hits_total', { path: '/0', method: 'GET' })).toBe(2);
     expect(sampleOf(page, 'hits_total', { path: 'other', method: 'other' })).toBe(98);
     expect(sampleOf(page, 'metrics_other_observations_total', { metric: 'hits_total' })).toBe(98);
-    expect(log.map(({ level, message }) => [level, /other/.test(message)])).toEqual([['warn', true]]);
+    expect(log.records.map(({ level, message }) => [level, /other/.test(message)])).toEqual([['warn', true]]);
   });
 
   it('has a limit for the series of all metrics, and of one metric', async () => {
-    const metrics = new Metrics({ maxSeries: 3, logger: recorded([]) });
+    const metrics = new Metrics({ maxSeries: 3, logger: new LogRecorder() });
     const small = metrics.gauge('small', { help: 'Small.', labels: ['at'], maxSeries: 1 });
     const large = metrics.histogram('large', { help: 'Large.', labels: ['at'] });
     for (const at of [1, 2, 3, 4]) {
@@ -137,7 +137,7 @@ describe('Metrics', () => {
   });
 
   it('gives the room of a removed series to another', async () => {
-    const metrics = new Metrics({ maxSeriesPerMetric: 1, logger: recorded([]) });
+    const metrics = new Metrics({ maxSeriesPerMetric: 1, logger: new LogRecorder() });
     const users = metrics.gauge('users', { help: 'Users.', labels: ['room'] });
     users.set({ room: 'a' }, 1);
     expect(users.remove({ room: 'b' })).toBe(false);
@@ -204,8 +204,8 @@ describe('a metric with collect', () => {
   });
 
   it('is left out if it throws, rejects, or reports what is invalid; the others are there', async () => {
-    const log: Recorded[] = [];
-    const metrics = new Metrics({ logger: recorded(log) });
+    const log = new LogRecorder();
+    const metrics = new Metrics({ logger: log });
     const define = (name: string, collect: () => void | Promise<void>) =>
       metrics.gauge(name, { help: 'A gauge.', collect });
     define('throws', () => {
@@ -220,12 +220,12 @@ describe('a metric with collect', () => {
       expect(sampleOf(page, 'metrics_collect_failures_total', { metric: name })).toBe(1);
     }
     expect(sampleOf(page, 'works')).toBe(1);
-    expect(log.filter(({ level }) => level === 'warn').length).toBe(3);
+    expect(log.records.filter(({ level }) => level === 'warn').length).toBe(3);
   });
 
   it('is left out if it takes too long, and what it reports later is ignored', async () => {
     const clock = new VirtualClock();
-    const metrics = new Metrics({ clock, collectTimeoutMs: 100, logger: recorded([]) });
+    const metrics = new Metrics({ clock, collectTimeoutMs: 100, logger: new LogRecorder() });
     let finish = (): void => {};
     metrics.gauge('slow', {
       help: 'Slow.',
