@@ -222,7 +222,7 @@ export class Metrics {
    * Reads all metrics. Calls at the same time share one reading.
    *
    * @throws MetricsUnavailableError `ERR_METRICS_UNAVAILABLE` in a child with shared metrics, if its parent does not reply
-   *   within 3 s. The page of this process alone is not a replacement: its totals are lower, which looks like a restart.
+   *   within 5 s. The page of this process alone is not a replacement: its totals are lower, which looks like a restart.
    */
   async read(options: ReadOptions = {}): Promise<readonly Family[]> {
     metricsChecks.options('read', options, READ_OPTIONS);

@@ -16,7 +16,7 @@ export interface ShareRules {
 }
 
 /** How long the parent may take: it waits up to a second for the other children. */
-const GATHER_MS = 3_000;
+const GATHER_MS = 5_000;
 /**
  * How often a child sends what it has counted without being asked. What it counts later is lost if it is killed, unless
  * a page is made in between.

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import type { Family, Point } from '../registry/snapshot.ts';
+import { EndedTotals, mergeSnapshots } from './merge.ts';
+
+const point = (labels: readonly string[], ...values: number[]): Point => ({ labels, values });
+
+function family(name: string, points: readonly Point[], others: Partial<Family> = {}): Family {
+  const labelNames = ['a', 'b'].slice(0, points[0]?.labels.length ?? 0);
+  return { name, type: 'counter', help: 'Help.', labelNames, across: 'sum', buckets: [], points, ...others };
+}
+
+const of = (process: string, ...families: Family[]) => ({ process, families, isStale: false });
+
+/** The points of one metric of a merged page, as `labels=values`. */
+function pointsOf(families: readonly Family[], name: string): readonly string[] {
+  const points = families.find((one) => one.name === name)?.points ?? [];
+  return points.map(({ labels, values }) => `${labels.join(',')}=${values.join(',')}`);
+}
+
+describe('mergeSnapshots', () => {
+  it('adds up counters and histograms by their labels, and of ended processes', () => {
+    const buckets = [1, 2];
+    const { families } = mergeSnapshots(
+      [
+        of(
+          '1',
+          family('c', [point(['x'], 1)]),
+          family('h', [point([], 1, 2, 3, 10)], { type: 'histogram', buckets }),
+        ),
+        of('0', family('c', [point(['x'], 2), point(['y'], 5)])),
+      ],
+      [
+        family('c', [point(['x'], 100)]),
+        family('h', [point([], 1, 0, 0, 0.5)], { type: 'histogram', buckets }),
+      ],
+      10,
+    );
+    expect(pointsOf(families, 'c')).toEqual(['x=103', 'y=5']);
+    expect(pointsOf(families, 'h')).toEqual(['=2,2,3,10.5']);
+  });
+
+  it('combines gauges as each says', () => {
+    const gauges = (value: number) =>
+      (['sum', 'min', 'max', 'process'] as const).map((across) =>
+        family(across, [point(['x'], value)], { type: 'gauge', across }),
+      );
+    const { families } = mergeSnapshots([of('1', ...gauges(7)), of('parent', ...gauges(3))], [], 10);
+    expect(['sum', 'min', 'max', 'process'].map((name) => pointsOf(families, name))).toEqual([
+      ['x=10'],
+      ['x=3'],
+      ['x=7'],
+      ['x,1=7', 'x,parent=3'],
+    ]);
+    expect(families.find(({ name }) => name === 'process')?.labelNames).toEqual(['a', 'process']);
+  });
+
+  it('has the totals of a silent process, and not its gauges', () => {
+    const silent = {
+      ...of('1', family('c', [point([], 4)]), family('g', [point([], 4)], { type: 'gauge' })),
+      isStale: true,
+    };
+    const { families } = mergeSnapshots([silent, of('0', family('c', [point([], 1)]))], [], 10);
+    expect([pointsOf(families, 'c'), pointsOf(families, 'g')]).toEqual([['=5'], []]);
+  });
+
+  it('has one value by process of two processes of one task', () => {
+    const memory = (value: number) => family('m', [point([], value)], { type: 'gauge', across: 'process' });
+    const { families } = mergeSnapshots([of('0', memory(2)), of('0', memory(1))], [], 10);
+    expect(pointsOf(families, 'm')).toEqual(['0=2']);
+  });
+
+  it.each([
+    ['type', { type: 'gauge' }],
+    ['labels', { labelNames: ['b'] }],
+    ['buckets', { buckets: [1] }],
+    ['way to combine', { across: 'max' }],
+  ] as const)('leaves out older definitions with another %s, and names them', (_, others) => {
+    const { families, conflicts } = mergeSnapshots(
+      [of('1', family('c', [point(['x'], 1)])), of('0', family('c', [point(['x'], 2)], others))],
+      [],
+      10,
+    );
+    expect(pointsOf(families, 'c')).toEqual(['x=1']);
+    expect([...conflicts]).toEqual(['c']);
+  });
+
+  it('adds series above the limit to one, so that nothing is lost', () => {
+    const many = (from: number) =>
+      family(
+        'c',
+        Array.from({ length: 4 }, (_, at) => point([`${from + at}`], 1)),
+      );
+    const { families } = mergeSnapshots([of('1', many(0)), of('0', many(2))], [], 3);
+    expect(pointsOf(families, 'c')).toEqual(['0=1', '1=1', '2=2', 'other=4']);
+  });
+});
+
+describe('EndedTotals', () => {
+  it('keeps the totals of processes that have ended, and no gauges', () => {
+    const ended = new EndedTotals(10);
+    ended.add([family('c', [point(['x'], 1)]), family('g', [point([], 1)], { type: 'gauge' })]);
+    ended.add([family('c', [point(['x'], 2), point(['y'], 3)])]);
+    expect(ended.families().map(({ name }) => name)).toEqual(['c']);
+    expect(pointsOf(ended.families(), 'c')).toEqual(['x=3', 'y=3']);
+  });
+
+  it('does not grow with the processes that end', () => {
+    const ended = new EndedTotals(3);
+    for (let at = 0; at < 100; at += 1) ended.add([family('c', [point([`${at}`], 1)])]);
+    expect(pointsOf(ended.families(), 'c')).toEqual(['0=1', '1=1', '2=1', 'other=97']);
+  });
+
+  it('goes on with a new definition of a metric', () => {
+    const ended = new EndedTotals(10);
+    ended.add([family('c', [point(['x'], 1)])]);
+    ended.add([family('c', [point(['x', 'y'], 2)])]);
+    expect(pointsOf(ended.families(), 'c')).toEqual(['x,y=2']);
+  });
+});
