@@ -6,20 +6,29 @@ import { fileURLToPath } from 'node:url';
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const CLI = fileURLToPath(new URL('../node_modules/landspout/dist/cli/main.js', import.meta.url));
 
-/** A built program of this folder that serves until it is disposed of. */
+/** The folder and the environment in which a program runs. */
+interface Surroundings {
+  /** Default: the folder of the built programs. */
+  readonly cwd?: string;
+  /** In addition to the environment of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A built program of this folder that runs until it is disposed of. */
 export class ExampleProcess implements AsyncDisposable {
   /** Standard output and standard error. */
   output = '';
+  /** Standard output alone. */
+  stdout = '';
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown[]>;
 
-  private constructor(args: readonly string[], env: Record<string, string>) {
-    for (const file of [CLI, DIST])
-      if (!existsSync(file)) throw new Error(`${file} is not built: pnpm build`);
-    this.#child = spawn(process.execPath, args, { cwd: DIST, env: { ...process.env, ...env } });
+  private constructor(command: string, args: readonly string[], { cwd = DIST, env }: Surroundings = {}) {
+    this.#child = spawn(command, args, { cwd, env: { ...process.env, ...env } });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on('data', (text) => {
+      stream?.setEncoding('utf8').on('data', (text) => {
         this.output += text;
+        if (stream === this.#child.stdout) this.stdout += text;
       });
     }
     this.#ended = once(this.#child, 'close');
@@ -31,12 +40,19 @@ export class ExampleProcess implements AsyncDisposable {
     env: Record<string, string> = {},
     args: readonly string[] = ['0'],
   ): ExampleProcess {
-    return new ExampleProcess([script, ...args], env);
+    requireBuilt();
+    return new ExampleProcess(process.execPath, [script, ...args], { env });
+  }
+
+  /** Runs any command. */
+  static command(command: string, args: readonly string[], surroundings?: Surroundings): ExampleProcess {
+    return new ExampleProcess(command, args, surroundings);
   }
 
   /** Runs `landspout` with arguments. */
   static landspout(...args: readonly string[]): ExampleProcess {
-    return new ExampleProcess([CLI, ...args], {});
+    requireBuilt();
+    return new ExampleProcess(process.execPath, [CLI, ...args]);
   }
 
   /** Resolves to the URL that the program prints. */
@@ -78,4 +94,8 @@ export class ExampleProcess implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill();
   }
+}
+
+function requireBuilt(): void {
+  for (const file of [CLI, DIST]) if (!existsSync(file)) throw new Error(`${file} is not built: pnpm build`);
 }
