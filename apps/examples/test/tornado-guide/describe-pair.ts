@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ExampleProcess } from '../example-process.ts';
-import { type Framework, hasTornado, startProgram } from './guide-program.ts';
+import { FRAMEWORKS, type Framework, hasTornado, startProgram } from './guide-program.ts';
 import { type Received, RecordingClient } from './recording-client.ts';
 
 /** What is different, and said on the page of the guide. */
@@ -35,6 +35,34 @@ export function describePair(name: string, visit: Visit, except: Differences = {
       expect(received.map((one) => without(one, except))).toEqual(
         expected.map((one) => without(one, except)),
       );
+    });
+  });
+}
+
+/** A program that ends by itself. @template Stage - what a test sets up for it. */
+export interface Run<Stage extends AsyncDisposable> {
+  /** Sets up what the program needs. */
+  readonly stage?: () => Promise<Stage>;
+  /** Its arguments. */
+  readonly args?: (stage: Stage) => readonly string[];
+  /** What it prints on standard output. */
+  readonly output: (stage: Stage) => string;
+  /** What it writes to standard error. Default: anything. */
+  readonly logs?: RegExp;
+}
+
+const NOTHING: AsyncDisposable = { [Symbol.asyncDispose]: async () => {} };
+
+/** Describes a pair of programs that print the same, and end with exit code 0. */
+export function describeOutput<Stage extends AsyncDisposable>(name: string, run: Run<Stage>): void {
+  const { stage: setUp = async () => NOTHING as Stage, args = () => [], output, logs = /^/ } = run;
+  describe(`the guide's programs ${name}`, () => {
+    it.each(hasTornado ? FRAMEWORKS : (['Landspout'] as const))('print the same on %s', async (framework) => {
+      await using stage = await setUp();
+      await using program = startProgram(framework, name, args(stage));
+      expect(await program.end(), program.output).toBe(0);
+      expect(program.stdout).toBe(output(stage));
+      expect(program.output).toMatch(logs);
     });
   });
 }

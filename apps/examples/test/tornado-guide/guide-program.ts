@@ -11,7 +11,9 @@ const PYTHON = '/usr/bin/python3';
 /** Whether the programs for Tornado can be run. Continuous integration installs Tornado. */
 export const hasTornado = spawnSync(PYTHON, ['-c', 'import tornado']).status === 0;
 
-export type Framework = 'Landspout' | 'Tornado';
+export const FRAMEWORKS = ['Landspout', 'Tornado'] as const;
+
+export type Framework = (typeof FRAMEWORKS)[number];
 
 /**
  * Starts a program of the guide. Servers listen on any free port, and print their URL.

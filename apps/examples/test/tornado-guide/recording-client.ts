@@ -49,18 +49,23 @@ const TOKEN = /2\|[0-9a-f]{8}\|[0-9a-f]+\|\d+/g;
 export class RecordingClient {
   /** In the order of the requests. */
   readonly received: Received[] = [];
-  readonly #url: string;
+  readonly url: string;
   readonly #cookies = new Map<string, string>();
   /** The token of the latest form. */
   token = '';
 
   constructor(url: string) {
-    this.#url = url;
+    this.url = url;
   }
 
   /** The value of a cookie. */
   cookie(name: string): string | undefined {
     return this.#cookies.get(name);
+  }
+
+  /** Records what was received in another way than by HTTP. */
+  record(request: string, body: string): void {
+    this.received.push({ request, status: 0, headers: {}, cookies: [], body });
   }
 
   get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Received> {
@@ -75,7 +80,7 @@ export class RecordingClient {
 
   async send(path: string, { method = 'GET', headers = {}, body }: Sent): Promise<Received> {
     const cookies = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(this.#url + path, {
+    const response = await fetch(this.url + path, {
       method,
       headers: cookies === '' ? headers : { ...headers, Cookie: cookies },
       redirect: 'manual',
@@ -102,7 +107,7 @@ export class RecordingClient {
    */
   async open(path: string): Promise<OpenResponse> {
     const leaving = new AbortController();
-    const response = await fetch(this.#url + path, { signal: leaving.signal });
+    const response = await fetch(this.url + path, { signal: leaving.signal });
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     const { value } = await reader.read();
     const rest = async () => {
@@ -128,7 +133,7 @@ export class RecordingClient {
   }
 
   #withoutUrl(text: string): string {
-    return text.replaceAll(this.#url, 'http://<server>').replaceAll(new URL(this.#url).host, '<server>');
+    return text.replaceAll(this.url, 'http://<server>').replaceAll(new URL(this.url).host, '<server>');
   }
 
   /** Keeps or removes a cookie. @returns its name and attributes, in the order of their names. */
