@@ -12,6 +12,8 @@ interface Surroundings {
   readonly cwd?: string;
   /** In addition to the environment of the tests. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether what the program starts is killed with it. Default: false. */
+  readonly group?: boolean;
 }
 
 /** A built program of this folder that runs until it is disposed of. */
@@ -21,10 +23,13 @@ export class ExampleProcess implements AsyncDisposable {
   /** Standard output alone. */
   stdout = '';
   readonly #child: ChildProcess;
+  readonly #group: boolean;
   readonly #ended: Promise<unknown[]>;
 
-  private constructor(command: string, args: readonly string[], { cwd = DIST, env }: Surroundings = {}) {
-    this.#child = spawn(command, args, { cwd, env: { ...process.env, ...env } });
+  private constructor(command: string, args: readonly string[], surroundings: Surroundings = {}) {
+    const { cwd = DIST, env, group = false } = surroundings;
+    this.#group = group;
+    this.#child = spawn(command, args, { cwd, env: { ...process.env, ...env }, detached: group });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text) => {
         this.output += text;
@@ -40,19 +45,18 @@ export class ExampleProcess implements AsyncDisposable {
     env: Record<string, string> = {},
     args: readonly string[] = ['0'],
   ): ExampleProcess {
-    requireBuilt();
-    return new ExampleProcess(process.execPath, [script, ...args], { env });
+    return ExampleProcess.command(process.execPath, [script, ...args], { env });
   }
 
   /** Runs any command. */
   static command(command: string, args: readonly string[], surroundings?: Surroundings): ExampleProcess {
+    requireBuilt();
     return new ExampleProcess(command, args, surroundings);
   }
 
   /** Runs `landspout` with arguments. */
   static landspout(...args: readonly string[]): ExampleProcess {
-    requireBuilt();
-    return new ExampleProcess(process.execPath, [CLI, ...args]);
+    return ExampleProcess.command(process.execPath, [CLI, ...args]);
   }
 
   /** Resolves to the URL that the program prints. */
@@ -81,7 +85,8 @@ export class ExampleProcess implements AsyncDisposable {
 
   /** Kills the program, which notices nothing (`kill -9`). */
   async kill(): Promise<void> {
-    this.#child.kill('SIGKILL');
+    if (this.#group) killGroup(this.#child.pid);
+    else this.#child.kill('SIGKILL');
     await this.#ended;
   }
 
@@ -98,4 +103,12 @@ export class ExampleProcess implements AsyncDisposable {
 
 function requireBuilt(): void {
   for (const file of [CLI, DIST]) if (!existsSync(file)) throw new Error(`${file} is not built: pnpm build`);
+}
+
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // all of them have ended
+  }
 }

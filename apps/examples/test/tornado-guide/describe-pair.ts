@@ -7,6 +7,14 @@ import { type Received, RecordingClient } from './recording-client.ts';
 export interface Differences {
   /** Names of headers. */
   readonly headers?: readonly string[];
+  /** Attributes of cookies. */
+  readonly cookies?: readonly string[];
+  /** The pages of errors. */
+  readonly errorPages?: boolean;
+  /** White space between elements of pages. */
+  readonly space?: boolean;
+  /** The attribute `type` of elements that UI modules add. */
+  readonly assetTypes?: boolean;
 }
 
 /** Sends requests to a program, and checks the responses. */
@@ -74,7 +82,24 @@ async function play(framework: Framework, name: string, visit: Visit): Promise<r
   return client.received;
 }
 
-function without(received: Received, { headers = [] }: Differences): Received {
+function without(received: Received, except: Differences): Received {
+  const { headers = [], cookies = [], space, assetTypes, errorPages } = except;
   const kept = Object.entries(received.headers).filter(([name]) => !headers.includes(name));
-  return { ...received, headers: Object.fromEntries(kept) };
+  let { body } = received;
+  if (assetTypes) body = body.replaceAll(/ type="text\/(?:css|javascript)"/g, '');
+  if (space) body = body.replaceAll(/\s*(<[^>]*>)\s*/g, '$1');
+  if (errorPages && received.status >= 400) body = '';
+  return {
+    ...received,
+    headers: Object.fromEntries(kept),
+    cookies: received.cookies.map((cookie) => withoutAttributes(cookie, cookies)),
+    body,
+  };
+}
+
+function withoutAttributes(cookie: string, attributes: readonly string[]): string {
+  return cookie
+    .split('; ')
+    .filter((part) => !attributes.includes(part))
+    .join('; ');
 }

@@ -27,6 +27,9 @@ export function startProgram(
   args: readonly string[] = [],
 ): ExampleProcess {
   const env = { PORT: '0', PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' };
-  if (framework === 'Landspout') return ExampleProcess.program(`tornado-guide/${name}.js`, env, args);
-  return ExampleProcess.command(PYTHON, [ANNOUNCE, `${SOURCES}${name}.py`, ...args], { cwd: SOURCES, env });
+  const surroundings = { env, group: true };
+  if (framework === 'Tornado') {
+    return ExampleProcess.command(PYTHON, [ANNOUNCE, `${SOURCES}${name}.py`, ...args], surroundings);
+  }
+  return ExampleProcess.command(process.execPath, [`tornado-guide/${name}.js`, ...args], surroundings);
 }

@@ -1,4 +1,7 @@
 import { Buffer } from 'node:buffer';
+import { once } from 'node:events';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 
 /** What a test sends. */
 export interface Sent {
@@ -45,12 +48,17 @@ const COMPARED = [
 /** A version 2 token, such as that of a form (`2|…|…|…`). */
 const TOKEN = /2\|[0-9a-f]{8}\|[0-9a-f]+\|\d+/g;
 
+/** The version in the URL of a static file. */
+const VERSION = /\?v=[\w-]+/g;
+
 /** A client that keeps cookies, and records what it received. */
 export class RecordingClient {
   /** In the order of the requests. */
   readonly received: Received[] = [];
-  readonly url: string;
+  url: string;
   readonly #cookies = new Map<string, string>();
+  /** The latest body as it was received. */
+  text = '';
   /** The token of the latest form. */
   token = '';
 
@@ -80,21 +88,21 @@ export class RecordingClient {
 
   async send(path: string, { method = 'GET', headers = {}, body }: Sent): Promise<Received> {
     const cookies = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(this.url + path, {
+    const response = await exchange(this.url + path, {
       method,
       headers: cookies === '' ? headers : { ...headers, Cookie: cookies },
-      redirect: 'manual',
       ...(body === undefined ? {} : { body }),
     });
-    const text = Buffer.from(await response.arrayBuffer()).toString();
+    const text = response.body.toString();
     this.token = TOKEN.exec(text)?.[0] ?? this.token;
     TOKEN.lastIndex = 0;
+    this.text = text;
     const received = {
-      request: `${method} ${path}`,
+      request: `${method} ${path.replace(VERSION, '?v=<version>')}`,
       status: response.status,
       headers: this.#comparedHeaders(response.headers),
-      cookies: response.headers.getSetCookie().map((line) => this.#keep(line)),
-      body: this.#comparedBody(text, response.headers.get('Content-Type')),
+      cookies: (response.headers['set-cookie'] ?? []).map((line) => this.#keep(line)),
+      body: this.#comparedBody(text, response.headers['content-type']),
     };
     this.received.push(received);
     return received;
@@ -121,14 +129,16 @@ export class RecordingClient {
     return { first: Buffer.from(value ?? []).toString(), rest, leave: () => leaving.abort() };
   }
 
-  #comparedBody(text: string, contentType: string | null): string {
+  #comparedBody(text: string, contentType: string | undefined): string {
     const isJson = contentType?.startsWith('application/json') ?? false;
-    return this.#withoutUrl(isJson ? JSON.stringify(JSON.parse(text)) : text.replaceAll(TOKEN, '<token>'));
+    if (isJson) return this.#withoutUrl(JSON.stringify(JSON.parse(text)));
+    const plain = text.replaceAll(TOKEN, '<token>').replaceAll(VERSION, '?v=<version>');
+    return this.#withoutUrl(plain.replaceAll(/\s*\/>/g, '>'));
   }
 
-  #comparedHeaders(headers: Headers): Record<string, string> {
-    const found = COMPARED.map((name) => [name, headers.get(name)] as const);
-    const present = found.filter((entry): entry is [string, string] => entry[1] !== null);
+  #comparedHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+    const found = COMPARED.map((name) => [name, headers[name]] as const);
+    const present = found.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
     return Object.fromEntries(present.map(([name, value]) => [name, this.#withoutUrl(value)]));
   }
 
@@ -147,6 +157,31 @@ export class RecordingClient {
     const kept = attributes.filter((text) => !/^(?:expires|max-age)=/i.test(text)).sort();
     return [isGone ? `${name} (cleared)` : name, ...kept].join('; ');
   }
+}
+
+interface Exchanged {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Sends a request with exactly these headers, and those that a body needs. */
+async function exchange(url: string, { method, headers, body }: Sent): Promise<Exchanged> {
+  const encoded = new Response(body ?? null);
+  const type = encoded.headers.get('Content-Type');
+  const bytes = Buffer.from(await encoded.arrayBuffer());
+  const all = {
+    ...(type === null ? {} : { 'Content-Type': type }),
+    ...(body === undefined ? {} : { 'Content-Length': bytes.length }),
+    ...headers,
+  };
+  const sending = request(url, { method, headers: all, agent: false }).end(bytes);
+  const [response] = (await once(sending, 'response')) as [IncomingMessage];
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: await buffer(response),
+  };
 }
 
 function isPast(attributes: readonly string[]): boolean {

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { describePair } from './describe-pair.ts';
+import { hasTornado, startProgram } from './guide-program.ts';
+import { RecordingClient } from './recording-client.ts';
+
+describePair(
+  'security/login',
+  async (client) => {
+    const asked = await client.get('/');
+    expect(asked).toMatchObject({ status: 302, headers: { location: '/login?next=%2F' } });
+    expect((await client.post('/login', { name: 'Ann' })).status).toBe(403);
+    await client.get('/login');
+    const entered = await client.post('/login', { name: 'Ann' });
+    expect(entered).toMatchObject({ status: 302, headers: { location: '/' } });
+    expect(client.cookie('user')).toMatch(/^"?2\|1:0\|/);
+    expect(await client.get('/')).toMatchObject({ status: 200, body: 'Hello, Ann' });
+    expect(await client.post('/logout', {})).toMatchObject({ status: 302, headers: { location: '/login' } });
+    expect((await client.get('/')).status).toBe(302);
+  },
+  { cookies: ['HttpOnly', 'SameSite=Lax'], errorPages: true },
+);
+
+describePair(
+  'security/hosts',
+  async (client) => {
+    const welcome = { status: 200, body: 'Welcome to www.example.com' };
+    expect(await client.get('/', { Host: 'www.example.com' })).toMatchObject(welcome);
+    expect((await client.get('/', { Host: 'evil.example' })).status).toBe(421);
+  },
+  { errorPages: true },
+);
+
+describePair('running/proxy', async (client) => {
+  expect((await client.get('/')).body).toBe('{"ip":"127.0.0.1","protocol":"http"}');
+  const headers = { 'X-Forwarded-For': '203.0.113.7', 'X-Forwarded-Proto': 'https' };
+  expect((await client.get('/', headers)).body).toBe('{"ip":"203.0.113.7","protocol":"https"}');
+});
+
+describePair('running/processes', async (client) => {
+  const { body } = await client.get('/');
+  expect(['{"task":0}', '{"task":1}']).toContain(body);
+  client.received.length = 0; // which of the two it was is chance
+  client.record('the task', 'is one of two');
+});
+
+describePair(
+  'running/static',
+  async (client) => {
+    await client.get('/');
+    const [, script = ''] = /src="([^"]+)"/.exec(client.text) ?? [];
+    expect(await client.get(script)).toMatchObject({ status: 200, body: "document.title = 'Hello';\n" });
+    expect(await client.get('/files/docs')).toMatchObject({
+      status: 301,
+      headers: { location: '/files/docs/' },
+    });
+    expect(await client.get('/files/docs/')).toMatchObject({ status: 200, body: '<p>The documents.</p>\n' });
+    const part = await client.get('/files/main.js', { Range: 'bytes=0-7' });
+    expect(part).toMatchObject({ status: 206, body: 'document' });
+    expect((await client.get('/robots.txt')).status).toBe(200);
+    expect((await client.get('/files/../static.py')).status).toBe(404);
+  },
+  { errorPages: true, headers: ['cache-control', 'content-type', 'last-modified'] },
+);
+
+const MIGRATIONS = [
+  ['Tornado', 'Landspout'],
+  ['Landspout', 'Tornado'],
+] as const;
+
+describe.runIf(hasTornado)('sessions and tokens of the guide', () => {
+  it.each(MIGRATIONS)('made by the program for %s are valid for that for %s', async (before, after) => {
+    await using first = startProgram(before, 'security/login');
+    await using second = startProgram(after, 'security/login');
+    const client = new RecordingClient(await first.url());
+    await client.get('/login');
+    await client.post('/login', { name: 'Ann' });
+    client.url = await second.url();
+    expect((await client.get('/')).body).toBe('Hello, Ann');
+    expect((await client.post('/logout', {})).status).toBe(302);
+  });
+});
