@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { expect } from 'vitest';
 import { describeOutput, describePair } from './describe-pair.ts';
+import { serveStage } from './serve-stage.ts';
 
 const PAGES: Readonly<Record<string, string>> = {
   '/': '<a href="/a">a</a> <a href="b#top">b</a> <a href="http://example.com/">elsewhere</a>',
@@ -11,21 +10,11 @@ const PAGES: Readonly<Record<string, string>> = {
 };
 
 /** A site of three pages. */
-async function site(): Promise<{ readonly url: string } & AsyncDisposable> {
-  const server = createServer(({ url = '/' }, response) => {
+const site = () =>
+  serveStage(({ url = '/' }, response) => {
     const page = PAGES[url];
-    response.writeHead(page === undefined ? 404 : 200, { Connection: 'close' }).end(page ?? 'not here');
+    response.writeHead(page === undefined ? 404 : 200).end(page ?? 'not here');
   });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    [Symbol.asyncDispose]: async () => {
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
 
 describePair('introduction/hello', async (client) => {
   const hello = { status: 200, headers: { 'content-type': 'text/html; charset=UTF-8' } };
@@ -46,11 +35,13 @@ describePair('introduction/echo', async (client, program) => {
   await program.printed(/a client left/);
 });
 
-describeOutput('asynchronous/fetching', {
-  stage: site,
-  args: ({ url }) => [url],
-  output: () => `first: 84 bytes\n${'then: 84 bytes\n'.repeat(3)}`,
-});
+describeOutput(
+  'asynchronous/fetching',
+  {
+    output: () => `first: 84 bytes\n${'then: 84 bytes\n'.repeat(3)}`,
+  },
+  site,
+);
 
 describeOutput('coroutines/calling', {
   logs: /division by zero/,
@@ -75,8 +66,10 @@ describeOutput('coroutines/threads', {
   output: () => 'f6d9dde1cb5ddb830e8df92ce843b048\ndbc8e76de40779728a58d9ce534f7d4f\n',
 });
 
-describeOutput('queues/spider', {
-  stage: site,
-  args: ({ url }) => [url],
-  output: ({ url }) => `fetched ${url}\nfetched ${url}a\nfetched ${url}b\nfailed ${url}missing: 404\n`,
-});
+describeOutput(
+  'queues/spider',
+  {
+    output: (url) => `fetched ${url}\nfetched ${url}a\nfetched ${url}b\nfailed ${url}missing: 404\n`,
+  },
+  site,
+);

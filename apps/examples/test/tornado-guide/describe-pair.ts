@@ -20,6 +20,11 @@ export interface Differences {
 /** Sends requests to a program, and checks the responses. */
 export type Visit = (client: RecordingClient, program: ExampleProcess) => Promise<void>;
 
+/** Something that a test sets up for a program, such as a server that it sends requests to. */
+export interface Stage extends AsyncDisposable {
+  readonly url: string;
+}
+
 /**
  * Describes a pair of servers: the program for Landspout responds as `visit` expects, and that for Tornado does the
  * same, with the same headers.
@@ -27,19 +32,20 @@ export type Visit = (client: RecordingClient, program: ExampleProcess) => Promis
  * @param name - the programs, such as `structure/routes`.
  * @param visit - is called for each of the two programs.
  * @param except - what is not compared.
+ * @param stage - sets up what the programs need. Its URL is their argument.
  */
-export function describePair(name: string, visit: Visit, except: Differences = {}): void {
+export function describePair(name: string, visit: Visit, except: Differences = {}, stage = nothing): void {
   describe(`the guide's programs ${name}`, () => {
     let landspout: readonly Received[] | undefined;
 
     it('serve on Landspout', async () => {
-      landspout = await play('Landspout', name, visit);
+      landspout = await play('Landspout', name, visit, stage);
       expect(landspout).not.toEqual([]);
     });
 
     it.runIf(hasTornado)('respond alike on Tornado', async () => {
-      const expected = landspout ?? (await play('Landspout', name, visit));
-      const received = await play('Tornado', name, visit);
+      const expected = landspout ?? (await play('Landspout', name, visit, stage));
+      const received = await play('Tornado', name, visit, stage);
       expect(received.map((one) => without(one, except))).toEqual(
         expected.map((one) => without(one, except)),
       );
@@ -47,36 +53,41 @@ export function describePair(name: string, visit: Visit, except: Differences = {
   });
 }
 
-/** A program that ends by itself. @template Stage - what a test sets up for it. */
-export interface Run<Stage extends AsyncDisposable> {
-  /** Sets up what the program needs. */
-  readonly stage?: () => Promise<Stage>;
-  /** Its arguments. */
-  readonly args?: (stage: Stage) => readonly string[];
+/** A program that ends by itself. */
+export interface Run {
   /** What it prints on standard output. */
-  readonly output: (stage: Stage) => string;
+  readonly output: (url: string) => string;
   /** What it writes to standard error. Default: anything. */
   readonly logs?: RegExp;
 }
 
-const NOTHING: AsyncDisposable = { [Symbol.asyncDispose]: async () => {} };
-
-/** Describes a pair of programs that print the same, and end with exit code 0. */
-export function describeOutput<Stage extends AsyncDisposable>(name: string, run: Run<Stage>): void {
-  const { stage: setUp = async () => NOTHING as Stage, args = () => [], output, logs = /^/ } = run;
+/** Describes a pair of programs that print the same, and end with exit code 0. @param stage - as for pairs of servers. */
+export function describeOutput(name: string, { output, logs = /^/ }: Run, stage = nothing): void {
   describe(`the guide's programs ${name}`, () => {
     it.each(hasTornado ? FRAMEWORKS : (['Landspout'] as const))('print the same on %s', async (framework) => {
-      await using stage = await setUp();
-      await using program = startProgram(framework, name, args(stage));
+      await using site = await stage();
+      await using program = startProgram(framework, name, argsOf(site));
       expect(await program.end(), program.output).toBe(0);
-      expect(program.stdout).toBe(output(stage));
+      expect(program.stdout).toBe(output(site.url));
       expect(program.output).toMatch(logs);
     });
   });
 }
 
-async function play(framework: Framework, name: string, visit: Visit): Promise<readonly Received[]> {
-  await using program = startProgram(framework, name);
+async function nothing(): Promise<Stage> {
+  return { url: '', [Symbol.asyncDispose]: async () => {} };
+}
+
+const argsOf = ({ url }: Stage) => (url === '' ? [] : [url]);
+
+async function play(
+  framework: Framework,
+  name: string,
+  visit: Visit,
+  stage: () => Promise<Stage>,
+): Promise<readonly Received[]> {
+  await using site = await stage();
+  await using program = startProgram(framework, name, argsOf(site));
   const client = new RecordingClient(await program.url());
   await visit(client, program);
   return client.received;

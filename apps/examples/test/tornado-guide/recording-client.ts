@@ -59,6 +59,8 @@ export class RecordingClient {
   readonly #cookies = new Map<string, string>();
   /** The latest body as it was received. */
   text = '';
+  /** The latest Location as it was received. */
+  location = '';
   /** The token of the latest form. */
   token = '';
 
@@ -97,6 +99,7 @@ export class RecordingClient {
     this.token = TOKEN.exec(text)?.[0] ?? this.token;
     TOKEN.lastIndex = 0;
     this.text = text;
+    this.location = response.headers.location ?? '';
     const received = {
       request: `${method} ${path.replace(VERSION, '?v=<version>')}`,
       status: response.status,

@@ -1,7 +1,9 @@
+import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { describePair } from './describe-pair.ts';
 import { hasTornado, startProgram } from './guide-program.ts';
 import { RecordingClient } from './recording-client.ts';
+import { serveStage } from './serve-stage.ts';
 
 describePair(
   'security/login',
@@ -18,6 +20,47 @@ describePair(
     expect((await client.get('/')).status).toBe(302);
   },
   { cookies: ['HttpOnly', 'SameSite=Lax'], errorPages: true },
+);
+
+/** A provider of OAuth 2.0 whose user agrees at once. */
+const provider = () =>
+  serveStage(async (request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://provider');
+    const respond = (value: object) => {
+      response.setHeader('Content-Type', 'application/json').end(JSON.stringify(value));
+    };
+    if (pathname === '/authorize') {
+      const back = new URL(searchParams.get('redirect_uri') ?? '');
+      back.search = String(new URLSearchParams({ code: 'c', state: searchParams.get('state') ?? '' }));
+      response.writeHead(302, { Location: back.href }).end();
+    } else if (pathname === '/token') {
+      const form = new URLSearchParams((await buffer(request)).toString());
+      const isRight = form.get('code') === 'c' && form.get('grant_type') === 'authorization_code';
+      response.statusCode = isRight ? 200 : 400;
+      respond(isRight ? { access_token: 't', token_type: 'Bearer' } : { error: 'invalid_grant' });
+    } else {
+      const token =
+        searchParams.get('access_token') ?? request.headers.authorization?.slice('Bearer '.length);
+      response.statusCode = token === 't' ? 200 : 401;
+      respond({ name: 'Ann' });
+    }
+  });
+
+describePair(
+  'security/signin',
+  async (client) => {
+    expect((await client.get('/sign-in')).status).toBe(302);
+    const agreed = await fetch(client.location, { redirect: 'manual' });
+    const { pathname, search } = new URL(agreed.headers.get('Location') ?? '');
+    client.received.length = 0; // the state and the names of cookies are not the same
+    const signedIn = await client.get(pathname + search);
+    expect(signedIn).toMatchObject({ status: 200, body: '{"name":"Ann"}' });
+    expect((await client.get(pathname + search)).status).toBe(400);
+    client.received.splice(0, 2);
+    client.record('the user', signedIn.body);
+  },
+  {},
+  provider,
 );
 
 describePair(
