@@ -40,6 +40,10 @@ const TEST = [
 const REPO = [
   { name: 'building the packages', command: turbo('build'), required: true },
   {
+    name: 'building and running the demo as its Dockerfile does',
+    command: [process.execPath, 'tooling/checks/dockerfile.mjs'],
+  },
+  {
     name: 'looking for unused files, exports and dependencies',
     command: ['knip', '--config', 'tooling/knip/knip.json', '--no-config-hints'],
   },
