@@ -15,6 +15,12 @@ export const PAGE_TALKS = new Map([
     'docs/coming-from-fastify-or-express.md 1',
     async (port) => assert.equal(await get(port, '/users/7'), '{"id":"7"}'),
   ],
+  [
+    'docs/diagnostics.md 1',
+    async (port) => assert.match(await get(port, '/'), /^hello from request [0-9a-f-]{36}\n$/),
+  ],
+  ['docs/diagnostics.md 2', countByRoute],
+  ['docs/diagnostics.md 4', (port) => echoMessage(port)],
   ['docs/run-express.md 1', callExpress],
   ['docs/run-express.md 2', callLegacy],
   ['docs/run-express.md 3', (port) => echoMessage(port, '/any')],
@@ -87,6 +93,13 @@ async function publishAndRead(port) {
     assert.deepEqual(records, [{ cursor, data: 'hello' }]);
     assert.equal(typeof JSON.parse(await get(port, '/health')).backplane.topics, 'number');
   }
+}
+
+/** @param {number} port */
+async function countByRoute(port) {
+  for (const id of ['7', '8']) assert.equal(await get(port, `/user/${id}`), `user ${id}`);
+  assert.equal((await fetch(`http://localhost:${port}/user/7/x`)).status, 404);
+  assert.equal(await get(port, '/counts'), '{"/user/:id 200":2,"none 404":1}');
 }
 
 /** @param {number} port */

@@ -62,6 +62,8 @@ const ENDING = new Set([
   'packages/topics/README.md 2',
   'packages/topics/README.md 3',
   'docs/tls.md 3',
+  'docs/diagnostics.md 3',
+  'docs/diagnostics.md 5',
 ]);
 
 /** The samples that are clients, by the sample whose server they are for. They end by themselves. */

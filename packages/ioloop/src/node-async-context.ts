@@ -53,8 +53,8 @@ function runInFreshResource<This, Result>(callback: (this: This) => Result, rece
 /**
  * Whether stores may be bound to a channel with `bindStore`, so that publishing a message must enter them.
  *
- * Relies on an internal property of channels that have subscribers: the map of their stores (seen in Node 20 and 22). If there
- * is none, the result is true, and a message costs a little more.
+ * Relies on an internal property of channels that have subscribers: the map of their stores (seen in Node 20 to 26). If
+ * there is none, the result is true, and a message costs a little more.
  */
 export function mayHaveStores(channel: Channel): boolean {
   const { _stores: stores } = channel as { readonly _stores?: { readonly size?: unknown } };
