@@ -47,6 +47,8 @@ export const PAGE_TALKS = new Map([
   ['docs/run-mcp.md 1', async (port) => assert.equal(await callTool(port, 'add', { a: 1, b: 2 }), '3')],
   ['docs/run-mcp.md 2', countInSession],
   ['docs/run-mcp.md 3', async (port) => assert.equal(await callTool(port, 'add', { a: 1, b: 2 }), '3')],
+  ['docs/metrics.md 1', (port) => countRequests(port, '/hello/ada', '/hello/:name')],
+  ['docs/metrics.md 2', (port) => countRequests(port, '/', '/')],
   ['docs/sign-in.md 1', askToSignIn],
   ['docs/sign-in.md 2', beginSignIns],
   ['docs/topics-on-many-processes.md 1', publishAndRead],
@@ -59,6 +61,16 @@ async function traceForecast(port) {
   const headers = { traceparent: `00-${trace}-b7ad6b7169203331-01` };
   const response = await fetch(`http://localhost:${port}/weather/oslo`, { headers });
   assert.deepEqual(await response.json(), { forecast: `rain, said the trace ${trace}` });
+}
+
+/** The page counts the requests, whichever process it comes from. @param {number} port @param {string} path @param {string} route */
+async function countRequests(port, path, route) {
+  const headers = { Connection: 'close' };
+  for (let at = 0; at < 5; at += 1)
+    await (await fetch(`http://127.0.0.1:${port}${path}`, { headers })).text();
+  const page = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text();
+  const line = page.split('\n').find((one) => one.startsWith(`http_server_requests_total{route="${route}"`));
+  assert.ok(Number(line?.split(' ').at(-1)) >= 5, line);
 }
 
 /** Without the provider, which is elsewhere. @param {number} port */

@@ -9,14 +9,14 @@ import { COMPILER_OPTIONS, samplesOf } from './sources.mjs';
 import { KEY_LOG } from './tls-talks.mjs';
 
 /**
- * The pages in docs/ about TLS, about sign-in, about traces, about topics and for people with an application of another framework: each sample is a complete
+ * The pages in docs/ that are listed here, and those for people with an application of another framework: each sample is a complete
  * program.
  *
  * @typedef {import('./sources.mjs').Sample} Sample
  */
 
 const PAGES = readdirSync(path.join(ROOT, 'docs')).filter((file) =>
-  /^(?:diagnostics|sign-in|tls|tracing|(?:run|coming-from|topics-on)-.+)\.md$/.test(file),
+  /^(?:diagnostics|metrics|sign-in|tls|tracing|(?:run|coming-from|topics-on)-.+)\.md$/.test(file),
 );
 
 /** What the samples import besides our packages, and the packages of this repository that are tested with it. */

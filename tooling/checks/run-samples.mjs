@@ -61,6 +61,7 @@ const ENDING = new Set([
   'packages/iostream/README.md 2',
   'packages/topics/README.md 2',
   'packages/topics/README.md 3',
+  'docs/metrics.md 3',
   'docs/tls.md 3',
   'docs/diagnostics.md 3',
   'docs/diagnostics.md 5',
