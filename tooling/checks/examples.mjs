@@ -297,6 +297,25 @@ export const SCENARIOS = {
     assert.equal(await program.ended, 0);
   },
 
+  async options({ start, launch, folder }) {
+    const log = path.join(folder, 'greeter.log');
+    const argv = ['--port=0', '--greeting=Hi', '--visitors=ada,bob', `--log-file-prefix=${log}`];
+    const program = await start('options', ...argv);
+    assert.equal(await body(`${program.url}/hello/ada`), 'Hi, ada!\n');
+    assert.equal((await fetch(`${program.url}/hello/eve`)).status, 404);
+    program.terminate();
+    assert.equal(await program.ended, 0);
+    const records = readFileSync(log, 'utf8').trimEnd().split('\n');
+    assert.match(
+      records[0] ?? '',
+      /"msg":"started","options":{"port":0,.+"greeting":"Hi","visitors":\["ada","bob"\]/,
+    );
+    assert.match(records[1] ?? '', /"msg":"200 GET \/hello\/ada/);
+    rmSync(log);
+    await launch('options', '--prot=0').fails(/unknown option --prot: did you mean --port\?/, 2);
+    assert.equal(await launch('options', '--help').ended, 0);
+  },
+
   async 'graceful-stop'({ start }) {
     const program = await start('graceful-stop');
     const response = await fetch(program.url); // has its headers: the response is under way

@@ -21,6 +21,7 @@ export const PAGE_TALKS = new Map([
   ],
   ['docs/diagnostics.md 2', countByRoute],
   ['docs/diagnostics.md 4', (port) => echoMessage(port)],
+  ['docs/logging.md 1', async (port) => assert.equal(await get(port, '/'), 'hello\n')],
   ['docs/run-express.md 1', callExpress],
   ['docs/run-express.md 2', callLegacy],
   ['docs/run-express.md 3', (port) => echoMessage(port, '/any')],

@@ -16,7 +16,7 @@ import { KEY_LOG } from './tls-talks.mjs';
  */
 
 const PAGES = readdirSync(path.join(ROOT, 'docs')).filter((file) =>
-  /^(?:diagnostics|metrics|sign-in|tls|tracing|(?:run|coming-from|topics-on)-.+)\.md$/.test(file),
+  /^(?:diagnostics|logging|metrics|sign-in|tls|tracing|(?:run|coming-from|topics-on)-.+)\.md$/.test(file),
 );
 
 /** What the samples import besides our packages, and the packages of this repository that are tested with it. */

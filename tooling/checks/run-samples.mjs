@@ -57,11 +57,15 @@ const TALKS = [
 
 /** The samples that end by themselves. Those in neither list are compiled only: they need the network. */
 const ENDING = new Set([
-  ...['http1', 'ioloop', 'iostream', 'topics', 'websocket'].map((folder) => `packages/${folder}/README.md 1`),
+  ...['http1', 'ioloop', 'iostream', 'options', 'topics', 'websocket'].map(
+    (folder) => `packages/${folder}/README.md 1`,
+  ),
   'packages/iostream/README.md 2',
   'packages/topics/README.md 2',
   'packages/topics/README.md 3',
   'docs/metrics.md 3',
+  'docs/logging.md 2',
+  'docs/logging.md 3',
   'docs/tls.md 3',
   'docs/diagnostics.md 3',
   'docs/diagnostics.md 5',

@@ -57,10 +57,10 @@ export class RunningExample {
     });
   }
 
-  /** Waits until it has ended with an error that matches. @param {RegExp} complaint */
-  async fails(complaint) {
+  /** Waits until it has ended with an error that matches. @param {RegExp} complaint @param {number} [code] */
+  async fails(complaint, code = 1) {
     this.#complained = true;
-    assert.equal(await this.ended, 1, `the exit code of ${this.#name}`);
+    assert.equal(await this.ended, code, `the exit code of ${this.#name}`);
     assert.match(this.#complaints.text, complaint);
   }
 

@@ -1,7 +1,7 @@
 // `pnpm check:tarballs [package...]`: packs every package, installs each with plain npm and what is below it into a
 // fresh folder outside the workspace, compiles a program and the samples of its README there, and runs them. The
 // programs of apps/examples are compiled and run against the umbrella. `pages` stands for the samples of the pages
-// docs/tls.md, docs/tracing.md, docs/run-*.md and docs/coming-from-*.md; the latter are run with the frameworks that they are about.
+// in docs/ that pages.mjs lists; docs/run-*.md and docs/coming-from-*.md are run with the frameworks that they are about.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
