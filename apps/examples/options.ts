@@ -40,8 +40,9 @@ const { password } = values;
 const middleware =
   password === undefined ? [] : [basicAuth({ realm: 'Greetings', users: { greeter: password } })];
 const app = new Application([['/hello/:name', Greeting]], { logger, logFunction: accessLog, middleware });
-const server = await app.listen({ port: values.port, host: values.host });
+const { port, host, processes } = values;
+const server = await app.start({ port, host, processes: processes === 0 ? 'cpus' : processes });
 logger.info({ options: values }, 'started');
 console.log(`listening on ${server.url}`);
-await server.stopOnSignals({ graceMs: 0 }).stopped;
+await server.stopOnSignals().stopped;
 await logger.close();

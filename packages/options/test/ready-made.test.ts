@@ -34,8 +34,8 @@ async function errorsOf(log: () => unknown): Promise<readonly string[]> {
 describe('serverOptions', () => {
   it('have a port, a host and a number of processes', () => {
     const { values } = options.parse({
-      argv: ['--key=x', '--processes=0'],
-      env: { PORT: '80', HOST: '::1' },
+      argv: ['--key=x', '--processes=0', '--host=::1'],
+      env: { PORT: '80', HOST: 'x' },
     });
     expect(values).toMatchObject({ port: 80, host: '::1', processes: 0 });
     expectTypeOf(parse().group('server')).toEqualTypeOf<{

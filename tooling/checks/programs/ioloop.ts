@@ -1,5 +1,8 @@
 // ioloop alone: a hand-written event loop, readiness with callbacks, timers, and what the portable backend refuses.
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import {
   type Clock,
   DefaultSelector,
@@ -12,6 +15,7 @@ import {
   Socket,
 } from '@landspout/ioloop';
 import { CodedError } from '@landspout/ioloop/errors';
+import { logToAll, openLogFile } from '@landspout/ioloop/logging';
 import { VirtualClock } from '@landspout/ioloop/testing';
 
 const loop = IOLoop.current();
@@ -25,6 +29,13 @@ if (loop.backend === 'native') {
   assert.throws(() => Socket.tcp(), refusal);
   assert.throws(() => loop.addHandler(0, IOLoop.READ, () => undefined), refusal);
 }
+
+const logs = mkdtempSync(path.join(tmpdir(), 'landspout-log-'));
+const log = await openLogFile({ path: path.join(logs, 'app.log'), rotate: 'time', when: 'midnight' });
+logToAll(log).info({ a: 1 }, 'hello');
+await log.close();
+assert.match(readFileSync(log.path, 'utf8'), /"msg":"hello","a":1}\n$/);
+rmSync(logs, { recursive: true });
 
 const answer: number = await loop.run(() => new Promise<number>((resolve) => loop.callLater(1, resolve, 42)));
 assert.equal(answer, 42);

@@ -1,7 +1,8 @@
 import type { OptionDefinitions } from '../option-types.ts';
 
 /**
- * The options that most servers have: `--port`, `--host` and `--processes`, in the group `server`. Spread them into the
+ * The options that most servers have: `--port` (and the variable `PORT`), `--host` and `--processes`, in the group
+ * `server`. `HOST` is not read, because some shells set it to the name of the machine. Spread them into the
  * definitions of a program, and replace what differs.
  */
 export const serverOptions = {
@@ -17,7 +18,6 @@ export const serverOptions = {
   host: {
     type: 'string',
     default: '127.0.0.1',
-    env: 'HOST',
     group: 'server',
     help: 'the address to listen on; 0.0.0.0 for all IPv4 addresses',
   },
