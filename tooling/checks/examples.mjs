@@ -223,6 +223,12 @@ export const SCENARIOS = {
     rmSync(saved, { recursive: true });
   },
 
+  async languages({ start }) {
+    const { url } = await start('languages');
+    const german = await fetch(url, { headers: { 'Accept-Language': 'de' } });
+    assert.match(await german.text(), /1 Besuch, zuletzt jetzt\./);
+  },
+
   async upload({ start }) {
     const program = await start('upload');
     const [, folder = ''] = await program.prints(/saving in (\S+)\n/);

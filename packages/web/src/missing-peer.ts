@@ -4,7 +4,6 @@ import { WebUsageError } from './errors.ts';
 const SUBPATHS = {
   entities: 'entities',
   eta: 'eta',
-  'gettext-parser': 'gettext',
   'linkify-it': 'linkify',
   'openid-client': 'oidc',
 } as const;

@@ -47,7 +47,7 @@ export class RequestLocale {
   ofBrowser(): Locale {
     const { application, request, response } = this.#handler;
     const { locales } = application;
-    if (locales.size > 1 && !this.#varies && !response.headSent) {
+    if (locales.size > 1 && !this.#varies && isOpen(response)) {
       this.#varies = true;
       // A hook, because an error page starts with new headers.
       response.beforeHeaders(() => addVary(response, 'Accept-Language'));
@@ -88,6 +88,11 @@ export class RequestLocale {
       }
     });
   }
+}
+
+/** Whether headers can still be added. They cannot after `detach`, for example in a WebSocket. */
+function isOpen({ headSent, ended }: HTTPServerResponse): boolean {
+  return !headSent && !ended;
 }
 
 /** The locales of an application without the setting. */

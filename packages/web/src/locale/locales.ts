@@ -107,8 +107,7 @@ export class Locales implements Iterable<Locale> {
     webChecks.withMethods('Locales', 'a clock', clock, 'wallTime');
     this.contentLanguage = webChecks.boolean('Locales', 'contentLanguage', options.contentLanguage ?? false);
     const byDefault = codeOf(defaultLocale, 'defaultLocale: a code such as en or en_US');
-    const byCode = cataloguesByCode(catalogues);
-    if (!byCode.has(byDefault.code)) byCode.set(byDefault.code, { code: byDefault, catalogue: undefined });
+    const byCode = cataloguesByCode(catalogues, byDefault);
     for (const { code } of byCode.values()) {
       const report = code.language === byDefault.language ? undefined : onMissing;
       this.#locales.set(
@@ -178,7 +177,7 @@ export class Locales implements Iterable<Locale> {
     return new Locales(Object.fromEntries(await gettextCatalogues(folder, domain, rules)), others);
   }
 
-  /** The codes of all locales, also that of the default locale. */
+  /** The codes of all locales, first that of the default locale. */
   get codes(): readonly string[] {
     return [...this.#locales.keys()];
   }
@@ -188,7 +187,7 @@ export class Locales implements Iterable<Locale> {
     return this.#locales.size;
   }
 
-  /** Iterates over the locales, for example for a page on which users choose one. */
+  /** Iterates over the locales, first the default locale, for example for a page on which users choose one. */
   [Symbol.iterator](): Iterator<Locale> {
     return this.#locales.values();
   }
@@ -242,14 +241,18 @@ interface CodeAndCatalogue {
   readonly catalogue: Catalogue | undefined;
 }
 
-function cataloguesByCode(catalogues: unknown): Map<string, CodeAndCatalogue> {
+/** The default locale is the first, and may have no catalogue. */
+function cataloguesByCode(catalogues: unknown, byDefault: LocaleCode): Map<string, CodeAndCatalogue> {
   if (typeof catalogues !== 'object' || catalogues === null || Array.isArray(catalogues)) {
     throw webChecks.wrong('Locales', 'an object of catalogues by code', catalogues);
   }
-  const byCode = new Map<string, CodeAndCatalogue>();
+  const byCode = new Map<string, CodeAndCatalogue>([
+    [byDefault.code, { code: byDefault, catalogue: undefined }],
+  ]);
   for (const [name, catalogue] of Object.entries(catalogues)) {
     const code = codeOf(name, 'codes of locales such as de or de_DE');
-    if (byCode.has(code.code)) throw webChecks.wrong('Locales', 'one catalogue for each locale', name);
+    if (byCode.get(code.code)?.catalogue !== undefined)
+      throw webChecks.wrong('Locales', 'one catalogue for each locale', name);
     byCode.set(code.code, { code, catalogue: catalogueOf(code, catalogue) });
   }
   return byCode;

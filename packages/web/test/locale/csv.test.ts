@@ -33,7 +33,7 @@ describe('Locales.fromCsv', () => {
     });
     const logger = new RecordingLogger();
     const locales = await Locales.fromCsv(folder.path, { logger });
-    expect(locales.codes).toEqual(['de_AT', 'fr_FR', 'en_US']);
+    expect(locales.codes).toEqual(['en_US', 'de_AT', 'fr_FR']);
     const french = locales.get('fr_FR');
     expect(french.translate('school')).toBe('école');
     expect(french.translate('Sign out')).toBe('Se déconnecter');

@@ -110,7 +110,7 @@ describe('Locales.fromGettext', () => {
       'site.po': 'broken',
     });
     const locales = await Locales.fromGettext(folder.path, 'site');
-    expect(locales.codes).toEqual(['fr_CA', 'fr_FR', 'en_US']);
+    expect(locales.codes).toEqual(['en_US', 'fr_CA', 'fr_FR']);
     expectFrench(locales.get('fr_FR'));
     expectFrench(locales.get('fr_CA'));
     expect(locales.get('fr_CA').translate('unsure')).toBe('unsure');

@@ -65,9 +65,9 @@ describe('Locales.get', () => {
 
   it('has the default locale also without a catalogue [LO-01]', () => {
     const locales = new Locales({ fr: {} }, { defaultLocale: 'en-gb' });
-    expect(locales.codes).toEqual(['fr', 'en_GB']);
+    expect(locales.codes).toEqual(['en_GB', 'fr']);
     expect(locales.defaultLocale.code).toBe('en_GB');
-    expect([...locales].map(String)).toEqual(['fr', 'en_GB']);
+    expect([...locales].map(String)).toEqual(['en_GB', 'fr']);
     expect([locales.has('fr'), locales.has('FR'), locales.size]).toEqual([true, false, 2]);
     expect(locales.get('xx').code).toBe('en_GB');
   });

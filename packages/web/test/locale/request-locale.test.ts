@@ -177,6 +177,24 @@ describe('RequestHandler.locale', () => {
     );
   });
 
+  it('can be read after the connection was taken over', async () => {
+    class Taking extends RequestHandler {
+      override async get(): Promise<void> {
+        const stream = this.detach();
+        const body = this.locale.translate('Hello');
+        await stream.write(
+          `HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        );
+        stream.close();
+      }
+    }
+    await withApp(
+      [['/', Taking]],
+      async ({ url }) => expect(await reply(url, GERMAN)).toMatchObject({ status: 200, text: 'Hallo' }),
+      { locales: new Locales(texts, { contentLanguage: true }) },
+    );
+  });
+
   it('is that of the default without the setting, and says nothing of the browser', async () => {
     await withApp([['/', Page]], async ({ url }) => {
       expect(await reply(url, GERMAN)).toMatchObject({ text: 'en_US Hello', vary: null });

@@ -35,11 +35,6 @@ export class GettextCatalogue implements Catalogue {
     }
   }
 
-  /** The number of messages. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
   find(lookup: MessageLookup): string | undefined {
     const entry = this.#entries.get(keyOf(lookup));
     if (entry === undefined) return undefined;
