@@ -51,7 +51,7 @@ const TALKS = [
   ['packages/httpserver/README.md 4', echoBody],
   ['packages/landspout/README.md 1', greetAndEchoMessage],
   ['packages/web/README.md 1', greetAndServeFile],
-  ['packages/web/README.md 5', callContainers],
+  ['packages/web/README.md 6', callContainers],
   ['packages/websocket/README.md 4', (port) => echoMessage(port, '/any')],
 ];
 
