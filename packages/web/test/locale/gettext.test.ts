@@ -3,7 +3,7 @@ import gettextParser from 'gettext-parser';
 import { describe, expect, it } from 'vitest';
 import { parseMo, parsePo } from '../../src/gettext/index.ts';
 import { CatalogueError, type Locale, Locales } from '../../src/index.ts';
-import { seededRandom } from '../fixtures/hostile-texts.ts';
+import { mutationsOf, seededRandom } from '../fixtures/hostile-texts.ts';
 import { RecordingLogger } from '../fixtures/running-application.ts';
 import { CatalogueFolder } from './catalogue-folder.ts';
 
@@ -203,6 +203,22 @@ describe('parsePo', () => {
     expect(() => parsePo(invalid)).toThrow(expect.objectContaining({ line: 2 }));
     expect(() => parsePo(1 as never)).toThrow(expect.objectContaining({ code: 'ERR_WEB_USAGE' }));
     expect(() => parsePo('', { files: 'x' } as never)).toThrow(/did you mean "file"/);
+  });
+
+  it('reads each damaged text, or refuses it with a CatalogueError', () => {
+    const outcomes = { read: 0, refused: 0 };
+    const text = `${HEADER}msgctxt "a"\nmsgid "%(b)s"\nmsgid_plural "c"\nmsgstr[0] "\\"\\303\\251"\nmsgstr[1] "\\x41"\n`;
+    for (const damaged of mutationsOf(text)) {
+      try {
+        parsePo(damaged);
+        outcomes.read += 1;
+      } catch (error) {
+        expect(error, damaged).toBeInstanceOf(CatalogueError);
+        outcomes.refused += 1;
+      }
+    }
+    expect(outcomes.read).toBeGreaterThan(100);
+    expect(outcomes.refused).toBeGreaterThan(100);
   });
 
   it('warns of duplicates and of unknown placeholders', () => {
