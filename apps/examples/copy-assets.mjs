@@ -1,7 +1,7 @@
 // Copies what the programs read beside their code: templates and static files.
 import { cpSync } from 'node:fs';
 
-const GUIDE = ['templates/views', 'templates/static', 'running/public'].map(
+const GUIDE = ['templates/views', 'templates/static', 'templates/locale', 'running/public'].map(
   (name) => `tornado-guide/${name}`,
 );
 

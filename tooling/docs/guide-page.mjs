@@ -39,9 +39,11 @@ export function fillPage(page, read) {
 
 /** @param {readonly { name: string, code: string }[]} files */
 function table(files) {
+  // Two files of one type are read by both programs.
+  const isShared = new Set(files.map(({ name }) => name.slice(name.lastIndexOf('.')))).size === 1;
   const heads = files.map(({ name }, at) => {
-    const framework = at === 0 ? 'Tornado' : 'Landspout';
-    return `<th>${framework}: <a href="${PROGRAMS}/${name}">${name.slice(name.lastIndexOf('/') + 1)}</a></th>`;
+    const framework = isShared ? '' : `${at === 0 ? 'Tornado' : 'Landspout'}: `;
+    return `<th>${framework}<a href="${PROGRAMS}/${name}">${name.slice(name.lastIndexOf('/') + 1)}</a></th>`;
   });
   const cells = files.map(({ name, code }) => {
     const language = LANGUAGES[name.slice(name.lastIndexOf('.') + 1)] ?? '';

@@ -30,6 +30,11 @@ describe('fillPage', () => {
     expect(fillPage(once.text, read)).toEqual(once);
   });
 
+  it('names no framework above two files of one type', () => {
+    const { text } = fillPage('<!-- pair:begin a.csv b.csv -->\n<!-- pair:end -->\n', read);
+    expect(text).toContain('<th><a href="../../apps/examples/tornado-guide/a.csv">a.csv</a></th>');
+  });
+
   it('refuses a marker without its other one', () => {
     expect(() => fillPage('<!-- pair:begin a/b -->\n', read)).toThrow('1 markers make 0 pairs');
   });

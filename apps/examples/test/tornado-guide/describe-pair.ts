@@ -55,6 +55,8 @@ export function describePair(name: string, visit: Visit, except: Differences = {
 
 /** A program that ends by itself. */
 export interface Run {
+  /** Its arguments, after the URL of the stage. Default: none. */
+  readonly args?: readonly string[];
   /** What it prints on standard output. */
   readonly output: (url: string) => string;
   /** What it writes to standard error. Default: anything. */
@@ -62,11 +64,11 @@ export interface Run {
 }
 
 /** Describes a pair of programs that print the same, and end with exit code 0. @param stage - as for pairs of servers. */
-export function describeOutput(name: string, { output, logs = /^/ }: Run, stage = nothing): void {
+export function describeOutput(name: string, { args = [], output, logs = /^/ }: Run, stage = nothing): void {
   describe(`the guide's programs ${name}`, () => {
     it.each(hasTornado ? FRAMEWORKS : (['Landspout'] as const))('print the same on %s', async (framework) => {
       await using site = await stage();
-      await using program = startProgram(framework, name, argsOf(site));
+      await using program = startProgram(framework, name, [...argsOf(site), ...args]);
       expect(await program.end(), program.output).toBe(0);
       expect(program.stdout).toBe(output(site.url));
       expect(program.output).toMatch(logs);

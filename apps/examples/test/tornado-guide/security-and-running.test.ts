@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { describePair } from './describe-pair.ts';
+import { describeOutput, describePair } from './describe-pair.ts';
 import { hasTornado, startProgram } from './guide-program.ts';
 import { RecordingClient } from './recording-client.ts';
 import { serveStage } from './serve-stage.ts';
@@ -104,6 +104,11 @@ describePair(
   },
   { errorPages: true, headers: ['cache-control', 'content-type', 'last-modified'] },
 );
+
+describeOutput('running/options', {
+  args: ['--name=you', '--times=2', '--tag=a,b', '--delay=1.5s', 'x.txt', 'y.txt'],
+  output: () => 'Hello, you\nHello, you\ntags: a and b\ndelay: 1500 ms\nfiles: x.txt and y.txt\n',
+});
 
 const MIGRATIONS = [
   ['Tornado', 'Landspout'],

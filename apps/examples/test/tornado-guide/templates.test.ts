@@ -31,3 +31,17 @@ describePair(
   },
   { assetTypes: true },
 );
+
+describePair(
+  'templates/languages',
+  async (client) => {
+    const german = '<p>Hallo, Ann.</p><p>Sie haben 2 Nachrichten.</p>';
+    expect((await client.get('/?count=2')).body).toBe('<p>Hello, Ann.</p><p>You have 2 messages.</p>');
+    expect((await client.get('/?count=2', { 'Accept-Language': 'de-DE, de;q=0.9' })).body).toBe(german);
+    const spanish = await client.get('/?count=1', { 'Accept-Language': 'fr, es-ES;q=0.8, de-DE;q=0.5' });
+    expect(spanish.body).toBe('<p>Hola, Ann.</p><p>Tiene un mensaje.</p>');
+    const chosen = { 'Accept-Language': 'es-ES', Cookie: 'language=de_DE' };
+    expect((await client.get('/?count=2', chosen)).body).toBe(german);
+  },
+  { headers: ['vary'] },
+);
