@@ -50,6 +50,7 @@ const TALKS = [
   ['packages/httpserver/README.md 3', echoBody],
   ['packages/httpserver/README.md 4', echoBody],
   ['packages/landspout/README.md 1', greetAndEchoMessage],
+  ['packages/telemetry/README.md 1', countOrder],
   ['packages/web/README.md 1', greetAndServeFile],
   ['packages/web/README.md 6', callContainers],
   ['packages/websocket/README.md 4', (port) => echoMessage(port, '/any')],
@@ -171,6 +172,14 @@ async function talkTo({ folder, script, env }, talk) {
     child.kill('SIGTERM');
     await closed;
   }
+}
+
+/** @param {number} port */
+async function countOrder(port) {
+  const url = `http://127.0.0.1:${port}`;
+  assert.equal((await fetch(`${url}/orders`, { method: 'POST' })).status, 201);
+  const page = await (await fetch(`${url}/metrics`)).text();
+  assert.ok(page.includes('\norders_total{kind="book"} 1\n'), page);
 }
 
 /** @param {number} port */
