@@ -23,7 +23,7 @@ export type {
   MetricOptions,
 } from './metrics/registry/registry.ts';
 export type { Labels, LabelValue } from './metrics/registry/series-table.ts';
-export type { Across, Family, Point } from './metrics/registry/snapshot.ts';
+export type { Across, MetricFamily, MetricPoint } from './metrics/registry/snapshot.ts';
 
 // Pages.
 

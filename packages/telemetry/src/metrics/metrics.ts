@@ -20,7 +20,7 @@ import {
   type HistogramOptions,
   Registry,
 } from './registry/registry.ts';
-import type { Family } from './registry/snapshot.ts';
+import type { MetricFamily } from './registry/snapshot.ts';
 import { ChildShare, type ShareRules } from './sharing/child-share.ts';
 import { ParentShare } from './sharing/parent-share.ts';
 
@@ -224,7 +224,7 @@ export class Metrics {
    * @throws MetricsUnavailableError `ERR_METRICS_UNAVAILABLE` in a child with shared metrics, if its parent does not reply
    *   within 5 s. The page of this process alone is not a replacement: its totals are lower, which looks like a restart.
    */
-  async read(options: ReadOptions = {}): Promise<readonly Family[]> {
+  async read(options: ReadOptions = {}): Promise<readonly MetricFamily[]> {
     metricsChecks.options('read', options, READ_OPTIONS);
     return this.#read('read', options);
   }
@@ -268,7 +268,7 @@ export class Metrics {
     }));
   }
 
-  async #read(operation: string, { scope = 'program' }: ReadOptions): Promise<readonly Family[]> {
+  async #read(operation: string, { scope = 'program' }: ReadOptions): Promise<readonly MetricFamily[]> {
     metricsChecks.oneOf(operation, 'scope', scope, ['program', 'process']);
     if (scope === 'process' || this.#share === undefined) return this.#registry.collect();
     return this.#share.gather();

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { VirtualClock } from '@landspout/ioloop/testing';
 import { LogRecorder } from '@landspout/web/testing';
 import { describe, expect, it } from 'vitest';
@@ -159,6 +161,23 @@ describe('Metrics', () => {
     expect(sampleOf(page, 'charge_duration_seconds_sum', { by: 'acme' })).toBe(1.5);
     expect(sampleOf(page, 'charge_duration_seconds_bucket', { by: 'acme', le: '1' })).toBe(0);
     expect(sampleOf(page, 'charge_duration_seconds_bucket', { by: 'acme', le: '2.5' })).toBe(1);
+  });
+
+  it('lets other work run while it writes a long page', async () => {
+    const metrics = new Metrics();
+    const sizes = metrics.histogram('size_bytes', { help: 'Sizes.', labels: ['at'] });
+    for (let at = 0; at < 1_000; at += 1) sizes.observe({ at }, at);
+    let turns = 0;
+    const writing = metrics.text();
+    const count = (): void => {
+      turns += 1;
+      if (turns < 1_000) setImmediate(count);
+    };
+    setImmediate(count);
+    const page = await writing;
+    expect(turns).toBeGreaterThanOrEqual(3);
+    turns = 1_000;
+    expect(parsePage(page).get('size_bytes')?.samples.size).toBe(14_000);
   });
 
   it('unregisters a metric, whose name is free then', async () => {
@@ -371,6 +390,23 @@ describe('what Metrics refuses', () => {
     expect(() => metrics.gauge('a', { help, across: 'average' })).toThrow(usage);
     // @ts-expect-error: options are missing.
     expect(() => metrics.gauge('a')).toThrow(usage);
+  });
+
+  it('sharing by a name that is in use in this process, until that ends', () => {
+    const first = new Metrics({ shared: 'twice' });
+    expect(first.role).toBe('alone');
+    expect(() => new Metrics({ shared: 'twice' })).toThrow(refusal('ERR_METRICS_USAGE'));
+    new Metrics({ shared: 'another' }).close();
+    first.close();
+    new Metrics({ shared: 'twice' }).close();
+  });
+
+  it('sharing in a worker thread', async () => {
+    const url = new URL('fixtures/metrics-worker.mjs', import.meta.url);
+    const worker = new Worker(url, { execArgv: [] }); // on the built package
+    const [refused] = await once(worker, 'message');
+    expect(refused).toEqual({ code: 'ERR_METRICS_USAGE', message: expect.stringMatching(/worker thread/) });
+    await worker.terminate();
   });
 
   it('more than 1,000 metrics', () => {

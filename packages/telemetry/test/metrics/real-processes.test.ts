@@ -94,6 +94,19 @@ describe('the metrics of many processes', () => {
     expect(await program.ended).toBe(0);
   });
 
+  it('are their own without the option, and each of them says so', async () => {
+    const program = await RunningProgram.start(2, 'own');
+    const lines = await program.heard(({ log }) => log !== undefined, 2);
+    for (const { log } of lines) expect(log).toMatch(/pass shared: true/);
+    const [first, second] = (await program.connectToAll()) as [PinnedClient, PinnedClient];
+    await first.get('/hit/a');
+    expect(hits(await first.metrics())).toBe(1);
+    expect(hits(await second.metrics())).toBeUndefined();
+    for (const client of [first, second]) client.close();
+    program.signal('SIGTERM');
+    expect(await program.ended).toBe(0);
+  });
+
   it('are those of the one process if there is one, without the label for processes', async () => {
     const program = await RunningProgram.start(1);
     const client = program.connect();

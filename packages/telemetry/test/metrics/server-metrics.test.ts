@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { HTTPServer } from '@landspout/httpserver';
+import { HTTPServer, sumStats } from '@landspout/httpserver';
 import { Application, ErrorHandler, RequestHandler } from '@landspout/web';
 import { LogRecorder } from '@landspout/web/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -132,6 +132,26 @@ describe('the metrics of servers', () => {
     expect(sampleOf(page, 'http_server_sent_bytes_total')).toBe(bytesSent);
     expect(bytesSent).toBeGreaterThan(0);
     expect(sampleOf(page, 'http_server_tls_handshakes_total', { result: 'failed' })).toBe(0);
+  });
+
+  it('tell complete, resumed and failed TLS handshakes apart, and why they failed', async () => {
+    const { metrics, instrumentation } = await running([['/user/:id', User]]);
+    const stats = (handshakeFailures: Record<string, number>) => ({
+      stats: () => ({
+        ...sumStats([]),
+        handshakesCompleted: 5,
+        handshakesResumed: 2,
+        handshakesFailed: 3,
+        handshakeFailures,
+      }),
+    });
+    instrumentation.addServer(stats({ ERR_SSL_HTTP_REQUEST: 3 }));
+    instrumentation.addServer(stats({ ERR_SSL_HTTP_REQUEST: 1, ECONNRESET: 2 }));
+    const page = await pageOf(metrics);
+    const count = (result: string) => sampleOf(page, 'http_server_tls_handshakes_total', { result });
+    expect([count('complete'), count('resumed'), count('failed')]).toEqual([6, 4, 6]);
+    const failed = (code: string) => sampleOf(page, 'http_server_tls_handshake_failures_total', { code });
+    expect([failed('ERR_SSL_HTTP_REQUEST'), failed('ECONNRESET')]).toEqual([4, 2]);
   });
 
   it('add up several servers, and keep the totals of one that has stopped', async () => {

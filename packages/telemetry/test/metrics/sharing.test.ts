@@ -2,7 +2,7 @@ import type { DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
 import { type ChildEnd, doorPair, type ParentEnd, VirtualClock } from '@landspout/ioloop/testing';
 import { LogRecorder } from '@landspout/web/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Family } from '../../src/index.ts';
+import type { MetricFamily } from '../../src/index.ts';
 import { ChildShare } from '../../src/metrics/sharing/child-share.ts';
 import { ParentShare } from '../../src/metrics/sharing/parent-share.ts';
 
@@ -22,7 +22,7 @@ class Process {
     });
   }
 
-  readonly collect = async (): Promise<readonly Family[]> => {
+  readonly collect = async (): Promise<readonly MetricFamily[]> => {
     await this.#gate;
     const common = { help: 'Help.', labelNames: [], across: 'sum', buckets: [] } as const;
     const { labelNames } = this;
@@ -84,8 +84,8 @@ class Program {
   /** Reads the metrics until they are as wanted: the end of another process is known a little later. */
   async reads(
     { share }: Member,
-    isWanted: (families: readonly Family[]) => boolean,
-  ): Promise<readonly Family[]> {
+    isWanted: (families: readonly MetricFamily[]) => boolean,
+  ): Promise<readonly MetricFamily[]> {
     for (;;) {
       const families = await share.gather();
       if (isWanted(families)) return families;
@@ -99,7 +99,7 @@ class Program {
 }
 
 /** The value of a metric without labels, or with these. */
-function valueIn(families: readonly Family[], name: string, ...labels: string[]): number | undefined {
+function valueIn(families: readonly MetricFamily[], name: string, ...labels: string[]): number | undefined {
   const points = families.find((family) => family.name === name)?.points ?? [];
   return points.find((point) => point.labels.join() === labels.join())?.values[0];
 }
@@ -137,7 +137,7 @@ describe('shared metrics', () => {
     busy.process.hold();
     busy.process.count = 99;
     const reading = other.share.gather();
-    let page: readonly Family[] | undefined;
+    let page: readonly MetricFamily[] | undefined;
     void reading.then((read) => {
       page = read;
     });

@@ -1,5 +1,5 @@
 import { familyName } from '../registry/metric-names.ts';
-import type { Family, Point } from '../registry/snapshot.ts';
+import type { MetricFamily, MetricPoint } from '../registry/snapshot.ts';
 import type { MetricsFormat } from './formats.ts';
 import { boundText, sampleText } from './numbers.ts';
 
@@ -9,7 +9,7 @@ import { boundText, sampleText } from './numbers.ts';
  *
  * Names are valid by construction. Help texts and label values are data, and escaped.
  */
-export function* pageOf(families: Iterable<Family>, format: MetricsFormat): Generator<string, void> {
+export function* pageOf(families: Iterable<MetricFamily>, format: MetricsFormat): Generator<string, void> {
   for (const family of families) {
     let text = headOf(family, format);
     let lines = 0;
@@ -29,13 +29,13 @@ export function* pageOf(families: Iterable<Family>, format: MetricsFormat): Gene
 /** Lines of one piece: about a millisecond. */
 const PIECE_LINES = 2_000;
 
-function headOf({ name, type, help }: Family, format: MetricsFormat): string {
+function headOf({ name, type, help }: MetricFamily, format: MetricsFormat): string {
   const isOpen = format === 'openmetrics';
   const family = isOpen ? familyName(name, type) : name;
   return `# HELP ${family} ${isOpen ? quotable(help) : oneLine(help)}\n# TYPE ${family} ${type}\n`;
 }
 
-function linesOf(family: Family, point: Point, format: MetricsFormat): string {
+function linesOf(family: MetricFamily, point: MetricPoint, format: MetricsFormat): string {
   const { name, type, labelNames } = family;
   const labels = labelsText(labelNames, point.labels);
   if (type !== 'histogram') {
@@ -45,7 +45,12 @@ function linesOf(family: Family, point: Point, format: MetricsFormat): string {
   return histogramLines(family, point, labels, format === 'openmetrics');
 }
 
-function histogramLines({ name, buckets }: Family, point: Point, labels: string, isOpen: boolean): string {
+function histogramLines(
+  { name, buckets }: MetricFamily,
+  point: MetricPoint,
+  labels: string,
+  isOpen: boolean,
+): string {
   const before = labels === '' ? '' : `${labels},`;
   let text = '';
   let count = 0;

@@ -3,7 +3,7 @@ import { type Observed, wrongValue } from './counter.ts';
 import type { MetricType } from './metric-names.ts';
 import type { SeriesRules } from './series-table.ts';
 import { SeriesTable } from './series-table.ts';
-import type { Point } from './snapshot.ts';
+import type { MetricPoint } from './snapshot.ts';
 
 /**
  * Reports the value of a series while a page is made. Values that are reported for the same labels are added up.
@@ -53,7 +53,7 @@ export class Collected {
     }
   }
 
-  points(): Point[] {
+  points(): MetricPoint[] {
     return Array.from(this.#table.entries(), ({ labels, series }) => ({ labels, values: [series.value] }));
   }
 

@@ -3,7 +3,7 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { MetricsUsageError } from '../../errors.ts';
 import type { Labels, SeriesRules } from './series-table.ts';
 import { SeriesTable } from './series-table.ts';
-import type { Point } from './snapshot.ts';
+import type { MetricPoint } from './snapshot.ts';
 
 /** The arguments of an observation: labels first, if the metric has any. */
 export type Observed<Name extends string, Value extends readonly unknown[]> = [Name] extends [never]
@@ -79,7 +79,7 @@ export class Counter<Name extends string = never> {
   }
 
   /** Used by the registry. */
-  points(): Point[] {
+  points(): MetricPoint[] {
     return Array.from(this.#table.entries(), ({ labels, series }) => ({ labels, values: [series.value] }));
   }
 

@@ -2,7 +2,7 @@ import { INSPECT, inspection } from '@landspout/ioloop/inspection';
 import { type Observed, wrongValue } from './counter.ts';
 import type { Labels, SeriesRules } from './series-table.ts';
 import { SeriesTable } from './series-table.ts';
-import type { Point } from './snapshot.ts';
+import type { MetricPoint } from './snapshot.ts';
 
 /** Milliseconds of a second, which is the unit of durations on a page. */
 const SECOND_MS = 1_000;
@@ -123,7 +123,7 @@ export class Histogram<Name extends string = never> {
   }
 
   /** Used by the registry. */
-  points(): Point[] {
+  points(): MetricPoint[] {
     return Array.from(this.#table.entries(), ({ labels, series }) => ({ labels, values: series.values() }));
   }
 

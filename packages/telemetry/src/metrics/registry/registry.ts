@@ -17,7 +17,7 @@ import {
   requireMetricName,
 } from './metric-names.ts';
 import { SeriesBudget, type SeriesRules } from './series-table.ts';
-import type { Across, Family, Point } from './snapshot.ts';
+import type { Across, MetricFamily, MetricPoint } from './snapshot.ts';
 
 /** What all metrics are defined with. */
 export interface MetricOptions<Name extends string> {
@@ -74,8 +74,8 @@ export interface RegistryRules {
 type AnyOptions = CounterOptions<string> & GaugeOptions<string> & HistogramOptions<string>;
 
 /** One metric, as defined. */
-interface Definition extends Omit<Family, 'points'> {
-  readonly source: { points(): Point[]; clear(): void };
+interface Definition extends Omit<MetricFamily, 'points'> {
+  readonly source: { points(): MetricPoint[]; clear(): void };
 }
 
 export class Registry {
@@ -88,7 +88,7 @@ export class Registry {
   readonly #full = new Set<string>();
   readonly #overflow: Counter<'metric'>;
   readonly #failures: Counter<'metric'>;
-  #collecting: Promise<readonly Family[]> | undefined;
+  #collecting: Promise<readonly MetricFamily[]> | undefined;
 
   constructor(rules: RegistryRules) {
     this.#rules = rules;
@@ -147,7 +147,7 @@ export class Registry {
   }
 
   /** Reads all metrics. Calls at the same time share one reading. */
-  collect(): Promise<readonly Family[]> {
+  collect(): Promise<readonly MetricFamily[]> {
     this.#collecting ??= this.#collect().finally(() => {
       this.#collecting = undefined;
     });
@@ -158,7 +158,7 @@ export class Registry {
     this.#log.flush();
   }
 
-  async #collect(): Promise<readonly Family[]> {
+  async #collect(): Promise<readonly MetricFamily[]> {
     const reading: Promise<void>[] = [];
     for (const { name, source } of this.#definitions.values())
       if (source instanceof Collected) reading.push(this.#read(name, source));
@@ -198,7 +198,7 @@ export class Registry {
     type: MetricType,
     givenName: string,
     given: MetricOptions<Name>,
-  ): { readonly family: Omit<Family, 'points'>; readonly rules: SeriesRules } {
+  ): { readonly family: Omit<MetricFamily, 'points'>; readonly rules: SeriesRules } {
     requireMetricName(type, givenName);
     const name = this.#rules.prefix + givenName;
     requireMetricName(type, name);
@@ -250,7 +250,7 @@ export class Registry {
   }
 
   #add<Source extends Definition['source']>(
-    { family }: { readonly family: Omit<Family, 'points'> },
+    { family }: { readonly family: Omit<MetricFamily, 'points'> },
     source: Source,
   ): Source {
     this.#definitions.set(family.name, { ...family, source });

@@ -4,7 +4,7 @@ import type { MetricType } from './metric-names.ts';
 export type Across = 'sum' | 'min' | 'max' | 'process';
 
 /** What was counted for one combination of label values. */
-export interface Point {
+export interface MetricPoint {
   /** The values of the labels, in the order of their names. */
   readonly labels: readonly string[];
   /** The value of a counter or gauge. Of a histogram: the observations in each bucket alone, the last without a bound; then their sum. */
@@ -12,7 +12,7 @@ export interface Point {
 }
 
 /** One metric as it was at some time. */
-export interface Family {
+export interface MetricFamily {
   /** The full name of its lines, such as `http_server_requests_total`. */
   readonly name: string;
   readonly type: MetricType;
@@ -22,7 +22,7 @@ export interface Family {
   readonly across: Across;
   /** The upper bounds of a histogram, ascending, without +Inf; otherwise empty. */
   readonly buckets: readonly number[];
-  readonly points: readonly Point[];
+  readonly points: readonly MetricPoint[];
 }
 
 /** The text that identifies label values in maps. No two lists have the same. */

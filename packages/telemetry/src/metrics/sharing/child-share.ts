@@ -2,7 +2,7 @@ import type { Clock, ClockTimer, Logger } from '@landspout/ioloop';
 import type { DoorEnd, DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
 import { runInRootContext } from '@landspout/ioloop/reactor';
 import { MetricsUnavailableError } from '../../errors.ts';
-import type { Family } from '../registry/snapshot.ts';
+import type { MetricFamily } from '../registry/snapshot.ts';
 import { decodeMessage, encodeMessage, type Message } from './wire.ts';
 
 /** What both sides of sharing are made with. */
@@ -12,7 +12,7 @@ export interface ShareRules {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Reads the metrics of this process. */
-  collect(): Promise<readonly Family[]>;
+  collect(): Promise<readonly MetricFamily[]>;
 }
 
 /** How long the parent may take: it waits up to a second for the other children. */
@@ -37,8 +37,8 @@ export class ChildShare {
   readonly #door: MessageDoor;
   #problem: string | undefined;
   #lastId = 0;
-  #waiting: { readonly id: number; settle(outcome: readonly Family[] | string): void } | undefined;
-  #gathering: Promise<readonly Family[]> | undefined;
+  #waiting: { readonly id: number; settle(outcome: readonly MetricFamily[] | string): void } | undefined;
+  #gathering: Promise<readonly MetricFamily[]> | undefined;
   #push: ClockTimer | undefined;
   #hasSentLast = false;
   readonly #onBeforeExit = (): void => void this.#sendLast();
@@ -56,7 +56,7 @@ export class ChildShare {
   }
 
   /** Asks the parent for the metrics of all processes. @throws MetricsUnavailableError. */
-  gather(): Promise<readonly Family[]> {
+  gather(): Promise<readonly MetricFamily[]> {
     this.#gathering ??= this.#ask().finally(() => {
       this.#gathering = undefined;
     });
@@ -71,11 +71,11 @@ export class ChildShare {
     this.#waiting?.settle(this.#problem);
   }
 
-  async #ask(): Promise<readonly Family[]> {
+  async #ask(): Promise<readonly MetricFamily[]> {
     if (this.#problem !== undefined) throw unavailable(this.#problem);
     this.#lastId += 1;
     const id = this.#lastId;
-    const outcome = await new Promise<readonly Family[] | string>((resolve) => {
+    const outcome = await new Promise<readonly MetricFamily[] | string>((resolve) => {
       const timer = this.#rules.clock.setTimeout(
         () => resolve(`the parent did not reply within ${GATHER_MS / 1000} s`),
         GATHER_MS,
@@ -102,12 +102,12 @@ export class ChildShare {
     else if (message?.kind === 'failed') this.#settle(message.id, message.reason);
   }
 
-  #settle(id: number, outcome: readonly Family[] | string): void {
+  #settle(id: number, outcome: readonly MetricFamily[] | string): void {
     if (this.#waiting?.id === id) this.#waiting.settle(outcome);
   }
 
   /** Sends what this process has counted. Never rejects. */
-  async #send(id: number, isWanted: (family: Family) => boolean): Promise<void> {
+  async #send(id: number, isWanted: (family: MetricFamily) => boolean): Promise<void> {
     try {
       const families = (await this.#rules.collect()).filter(isWanted);
       const message: Message = { kind: 'snapshot', id, families };
@@ -150,7 +150,7 @@ export class ChildShare {
 }
 
 /** Whether the parent keeps it when this process has ended. */
-function isTotal({ type }: Family): boolean {
+function isTotal({ type }: MetricFamily): boolean {
   return type !== 'gauge';
 }
 

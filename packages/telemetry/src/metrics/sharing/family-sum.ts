@@ -1,5 +1,5 @@
 import { OTHER } from '../registry/series-table.ts';
-import { type Across, type Family, labelsKey, type Point } from '../registry/snapshot.ts';
+import { type Across, labelsKey, type MetricFamily, type MetricPoint } from '../registry/snapshot.ts';
 
 /** How two values of a gauge become one. A value of `process` is never combined with another. */
 const COMBINED: Readonly<Record<Across, (a: number, b: number) => number>> = {
@@ -11,18 +11,18 @@ const COMBINED: Readonly<Record<Across, (a: number, b: number) => number>> = {
 
 /** One metric of several processes, as it becomes one. */
 export class FamilySum {
-  readonly #family: Omit<Family, 'points'>;
+  readonly #family: Omit<MetricFamily, 'points'>;
   readonly #maxSeries: number;
   readonly #points = new Map<string, { readonly labels: readonly string[]; readonly values: number[] }>();
 
   /** @param maxSeries - series above this number are added to that whose labels are `other`. */
-  constructor(family: Omit<Family, 'points'>, maxSeries: number) {
+  constructor(family: Omit<MetricFamily, 'points'>, maxSeries: number) {
     this.#family = family;
     this.#maxSeries = maxSeries;
   }
 
   /** Whether the points of the other can be added: it is defined in the same way, but for the help text. */
-  fits(other: Omit<Family, 'points'>): boolean {
+  fits(other: Omit<MetricFamily, 'points'>): boolean {
     const { type, across, labelNames, buckets } = this.#family;
     return (
       type === other.type &&
@@ -32,11 +32,11 @@ export class FamilySum {
     );
   }
 
-  add(points: Iterable<Point>): void {
+  add(points: Iterable<MetricPoint>): void {
     for (const { labels, values } of points) this.#addPoint(labels, values);
   }
 
-  family(): Family {
+  family(): MetricFamily {
     return { ...this.#family, points: [...this.#points.values()] };
   }
 

@@ -1,18 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import type { Family, Point } from '../registry/snapshot.ts';
+import type { MetricFamily, MetricPoint } from '../registry/snapshot.ts';
 import { EndedTotals, mergeSnapshots } from './merge.ts';
 
-const point = (labels: readonly string[], ...values: number[]): Point => ({ labels, values });
+const point = (labels: readonly string[], ...values: number[]): MetricPoint => ({ labels, values });
 
-function family(name: string, points: readonly Point[], others: Partial<Family> = {}): Family {
+function family(
+  name: string,
+  points: readonly MetricPoint[],
+  others: Partial<MetricFamily> = {},
+): MetricFamily {
   const labelNames = ['a', 'b'].slice(0, points[0]?.labels.length ?? 0);
   return { name, type: 'counter', help: 'Help.', labelNames, across: 'sum', buckets: [], points, ...others };
 }
 
-const of = (process: string, ...families: Family[]) => ({ process, families, isStale: false });
+const of = (process: string, ...families: MetricFamily[]) => ({ process, families, isStale: false });
 
 /** The points of one metric of a merged page, as `labels=values`. */
-function pointsOf(families: readonly Family[], name: string): readonly string[] {
+function pointsOf(families: readonly MetricFamily[], name: string): readonly string[] {
   const points = families.find((one) => one.name === name)?.points ?? [];
   return points.map(({ labels, values }) => `${labels.join(',')}=${values.join(',')}`);
 }
@@ -108,6 +112,16 @@ describe('EndedTotals', () => {
     const ended = new EndedTotals(3);
     for (let at = 0; at < 100; at += 1) ended.add([family('c', [point([`${at}`], 1)])]);
     expect(pointsOf(ended.families(), 'c')).toEqual(['0=1', '1=1', '2=1', 'other=97']);
+  });
+
+  it('forgets metrics of processes that ended long ago, if later ones have others', () => {
+    const ended = new EndedTotals(10);
+    for (let at = 0; at < 1_001; at += 1)
+      ended.add([family('kept', [point([], 1)]), family(`c${at}`, [point([], 1)])]);
+    const names = ended.families().map(({ name }) => name);
+    expect(names.length).toBe(1_000);
+    expect([names.includes('c0'), names.includes('c1000')]).toEqual([false, true]);
+    expect(pointsOf(ended.families(), 'kept')).toEqual(['=1001']);
   });
 
   it('goes on with a new definition of a metric', () => {

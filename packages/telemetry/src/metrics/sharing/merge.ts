@@ -1,15 +1,18 @@
 import { PROCESS_LABEL } from '../registry/metric-names.ts';
-import type { Family, Point } from '../registry/snapshot.ts';
+import type { MetricFamily, MetricPoint } from '../registry/snapshot.ts';
 import { FamilySum } from './family-sum.ts';
 
 /** What one process has counted. */
 export interface ProcessSnapshot {
   /** The number of its task, or `parent`: the value of the label `process`. */
   readonly process: string;
-  readonly families: readonly Family[];
+  readonly families: readonly MetricFamily[];
   /** Whether it did not reply now. Its totals are those of an earlier reply, and its gauges are left out. */
   readonly isStale: boolean;
 }
+
+/** Most metrics of ended processes: as many as a registry may have. Those that ended long ago are forgotten first. */
+const MAX_METRICS = 1_000;
 
 /** What the processes that have ended had counted, so that no total decreases when one ends. */
 export class EndedTotals {
@@ -21,24 +24,29 @@ export class EndedTotals {
   }
 
   /** Adds the totals of a process that has ended. Its gauges are gone with it. */
-  add(families: readonly Family[]): void {
+  add(families: readonly MetricFamily[]): void {
     for (const { points, ...family } of families) {
       if (family.type === 'gauge') continue;
       let sum = this.#sums.get(family.name);
       // After a change of the definition, the older totals belong to a metric that is gone.
       if (sum === undefined || !sum.fits(family)) sum = new FamilySum(family, this.#maxSeries);
       sum.add(points);
+      this.#sums.delete(family.name); // so that the latest is the last
       this.#sums.set(family.name, sum);
+    }
+    for (const name of this.#sums.keys()) {
+      if (this.#sums.size <= MAX_METRICS) break;
+      this.#sums.delete(name);
     }
   }
 
-  families(): readonly Family[] {
+  families(): readonly MetricFamily[] {
     return Array.from(this.#sums.values(), (sum) => sum.family());
   }
 }
 
 export interface Merged {
-  readonly families: readonly Family[];
+  readonly families: readonly MetricFamily[];
   /** Metrics that some process defines in another way than the others; what it has counted is left out. */
   readonly conflicts: ReadonlySet<string>;
 }
@@ -52,13 +60,13 @@ export interface Merged {
  */
 export function mergeSnapshots(
   snapshots: readonly ProcessSnapshot[],
-  ended: readonly Family[],
+  ended: readonly MetricFamily[],
   maxSeries: number,
 ): Merged {
   const sums = new Map<string, FamilySum>();
   const conflicts = new Set<string>();
   const seen = new Set<string>();
-  const add = ({ points, ...family }: Family, maxPoints: number): void => {
+  const add = ({ points, ...family }: MetricFamily, maxPoints: number): void => {
     let sum = sums.get(family.name);
     if (sum === undefined) {
       sum = new FamilySum(family, maxPoints);
@@ -81,8 +89,8 @@ export function mergeSnapshots(
   return { families: Array.from(sums.values(), (sum) => sum.family()), conflicts };
 }
 
-function withProcess(family: Family, process: string): Family {
-  const points: readonly Point[] = family.points.map(({ labels, values }) => ({
+function withProcess(family: MetricFamily, process: string): MetricFamily {
+  const points: readonly MetricPoint[] = family.points.map(({ labels, values }) => ({
     labels: [...labels, process],
     values,
   }));

@@ -1,7 +1,7 @@
 import type { ClockTimer } from '@landspout/ioloop';
 import { errorOf } from '@landspout/ioloop/errors';
 import type { DoorEnd, DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
-import type { Family } from '../registry/snapshot.ts';
+import type { MetricFamily } from '../registry/snapshot.ts';
 import type { ShareRules } from './child-share.ts';
 import { EndedTotals, mergeSnapshots, type ProcessSnapshot } from './merge.ts';
 import { decodeMessage, encodeMessage, type Message } from './wire.ts';
@@ -28,7 +28,7 @@ export class ParentShare {
   #hasServed = false;
   #lastId = 0;
   #missed = 0;
-  #gathering: Promise<readonly Family[]> | undefined;
+  #gathering: Promise<readonly MetricFamily[]> | undefined;
 
   /** @param serve - serves the door; see `serveDoor`. */
   constructor(rules: ParentRules, serve: (accept: (door: MessageDoor) => DoorHandler) => { close(): void }) {
@@ -43,7 +43,7 @@ export class ParentShare {
   }
 
   /** Reads the metrics of all processes. Calls at the same time share one reading. */
-  gather(): Promise<readonly Family[]> {
+  gather(): Promise<readonly MetricFamily[]> {
     if (!this.#hasServed) return this.#rules.collect();
     this.#gathering ??= this.#gather().finally(() => {
       this.#gathering = undefined;
@@ -78,7 +78,7 @@ export class ParentShare {
     }
   }
 
-  async #gather(): Promise<readonly Family[]> {
+  async #gather(): Promise<readonly MetricFamily[]> {
     this.#lastId += 1;
     const id = this.#lastId;
     const own = this.#rules.collect();
@@ -101,7 +101,7 @@ export class ParentShare {
   }
 
   /** How many processes the page is about. */
-  #ownFamilies(replied: number, silent: number): readonly Family[] {
+  #ownFamilies(replied: number, silent: number): readonly MetricFamily[] {
     const common = { labelNames: [] as string[], across: 'sum', buckets: [] } as const;
     const { prefix } = this.#rules;
     return [
@@ -147,7 +147,7 @@ interface SessionHost {
 /** The door to one child. */
 class ChildSession implements DoorHandler {
   /** What the child has sent last. */
-  families: readonly Family[] = [];
+  families: readonly MetricFamily[] = [];
   /** The question that it has replied to last. */
   repliedTo = 0;
   readonly #door: MessageDoor;
@@ -209,6 +209,9 @@ class ChildSession implements DoorHandler {
 }
 
 /** Totals that a child sends without being asked, with the gauges of its last reply, so that they keep their definitions. */
-function withGaugesOf(before: readonly Family[], totals: readonly Family[]): readonly Family[] {
+function withGaugesOf(
+  before: readonly MetricFamily[],
+  totals: readonly MetricFamily[],
+): readonly MetricFamily[] {
   return [...totals, ...before.filter(({ type }) => type === 'gauge')];
 }

@@ -1,5 +1,5 @@
 import type { MetricType } from '../registry/metric-names.ts';
-import type { Across, Family, Point } from '../registry/snapshot.ts';
+import type { Across, MetricFamily, MetricPoint } from '../registry/snapshot.ts';
 
 /** Changes with the format. A process that reads another version ignores the message. */
 const VERSION = 1;
@@ -9,11 +9,11 @@ export type Message =
   /** To a child: send what you have counted. */
   | { readonly kind: 'collect'; readonly id: number }
   /** From a child: what it has counted; `id` is that of `collect`, or 0 without being asked. */
-  | { readonly kind: 'snapshot'; readonly id: number; readonly families: readonly Family[] }
+  | { readonly kind: 'snapshot'; readonly id: number; readonly families: readonly MetricFamily[] }
   /** From a child: send what all processes have counted. */
   | { readonly kind: 'gather'; readonly id: number }
   /** To a child: the reply to `gather`. */
-  | { readonly kind: 'gathered'; readonly id: number; readonly families: readonly Family[] }
+  | { readonly kind: 'gathered'; readonly id: number; readonly families: readonly MetricFamily[] }
   /** To a child: the reply to `gather` if it failed. */
   | { readonly kind: 'failed'; readonly id: number; readonly reason: string };
 
@@ -67,7 +67,7 @@ export function decodeMessage(bytes: Uint8Array): Message | undefined {
   }
 }
 
-function wireFamily({ name, type, help, labelNames, across, buckets, points }: Family): WireFamily {
+function wireFamily({ name, type, help, labelNames, across, buckets, points }: MetricFamily): WireFamily {
   const wirePoints = points.map(
     ({ labels, values }) =>
       [labels, values.map((value) => (Number.isFinite(value) ? value : String(value)))] as const,
@@ -75,7 +75,10 @@ function wireFamily({ name, type, help, labelNames, across, buckets, points }: F
   return [name, type, help, labelNames, across, buckets, wirePoints];
 }
 
-function familyOf([name, type, help, labelNames, across, buckets, wirePoints]: WireFamily): Family {
-  const points: Point[] = wirePoints.map(([labels, values]) => ({ labels, values: values.map(Number) }));
+function familyOf([name, type, help, labelNames, across, buckets, wirePoints]: WireFamily): MetricFamily {
+  const points: MetricPoint[] = wirePoints.map(([labels, values]) => ({
+    labels,
+    values: values.map(Number),
+  }));
   return { name, type, help, labelNames, across, buckets, points };
 }

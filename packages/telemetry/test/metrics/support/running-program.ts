@@ -13,6 +13,7 @@ export interface Line {
   readonly pid?: number;
   readonly task?: number | null;
   readonly exited?: number;
+  readonly log?: string;
 }
 
 /** A server in several processes; see fixtures/family-program.mjs. */
@@ -25,9 +26,9 @@ export class RunningProgram {
   #changed = (): void => {};
   #port = 0;
 
-  private constructor(count: number) {
+  private constructor(count: number, args: readonly string[]) {
     this.#count = count;
-    this.#process = spawn(process.execPath, [PROGRAM, String(count)], {
+    this.#process = spawn(process.execPath, [PROGRAM, String(count), ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     if (this.#process.stdout !== null)
@@ -39,8 +40,8 @@ export class RunningProgram {
     onTestFinished(() => void this.#process.kill('SIGKILL')); // its children end with it
   }
 
-  static async start(count: number): Promise<RunningProgram> {
-    const program = new RunningProgram(count);
+  static async start(count: number, ...args: readonly string[]): Promise<RunningProgram> {
+    const program = new RunningProgram(count, args);
     const [line] = await program.heard(({ port }) => port !== undefined, count);
     program.#port = line?.port as number;
     return program;
