@@ -183,6 +183,14 @@ describe('a command line', () => {
     );
   });
 
+  it('takes linear time to refuse a long number', () => {
+    const digits = '1'.repeat(1_000_000);
+    for (const text of [`${digits}x`, `${digits}.${digits}x`, `.${digits}e`, `${digits}:${digits}x`])
+      expect(
+        refused(`--offset=${text}`, `--ids=${text}`, `--timeout=${text}`, `--max-body-size=${text}`),
+      ).toHaveLength(4);
+  });
+
   it('has one error for all, with a hint', () => {
     expect(() => parsed('--port=x')).toThrow(
       expect.objectContaining({

@@ -16,8 +16,11 @@ const FLAGS =
   (constants.O_NOFOLLOW ?? 0) |
   (constants.O_NONBLOCK ?? 0);
 
-/** How long an exiting process waits for a write that a thread has begun. */
-const EXIT_WAIT_MS = 250;
+/**
+ * How long an exiting process waits for a write that a thread was given. A machine under load may not have begun it; a
+ * disk that hangs for longer would keep the process from ending.
+ */
+const EXIT_WAIT_MS = 2_000;
 
 /** Bytes that were handed to the system, or are to be. */
 interface Pending {

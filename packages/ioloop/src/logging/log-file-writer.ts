@@ -46,6 +46,8 @@ export class LogFileWriter implements ExitWriter {
   #period: { readonly start: number; readonly end: number };
   /** `scheduled`: at the end of the turn; `running`: a write is in progress; `failed`: until the next attempt. */
   #state: 'idle' | 'scheduled' | 'running' | 'failed' | 'closed' = 'idle';
+  /** The latest run; settled unless the state is `running`. */
+  #latestRun: Promise<void> = Promise.resolve();
   #pushed = 0;
   #mustReopen = false;
   /** Whether the file is no longer at its path, and none could be opened there. */
@@ -137,6 +139,7 @@ export class LogFileWriter implements ExitWriter {
   async close(): Promise<void> {
     this.#isClosing = true;
     await this.flush();
+    await this.#latestRun;
     if (this.isClosed) return; // by another call
     this.#state = 'closed';
     this.#retry?.cancel();
@@ -173,7 +176,10 @@ export class LogFileWriter implements ExitWriter {
   #schedule(): void {
     this.#state = 'scheduled';
     // In the root context: the write outlives the request whose record comes first.
-    runInRootContext(() => setImmediate(() => void this.#run()), undefined);
+    const run = (): void => {
+      this.#latestRun = this.#run();
+    };
+    runInRootContext(() => setImmediate(run), undefined);
   }
 
   #attemptNow(): void {

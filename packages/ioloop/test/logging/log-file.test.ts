@@ -101,6 +101,27 @@ describe('a log file', () => {
     await log.close();
   });
 
+  it('has the number of records that were dropped because too many came at once, also if it is closed then', async () => {
+    const folder = new LogFolder();
+    const log = await folder.open({ maxBufferedBytes: 65_536 });
+    const filler = 'x'.repeat(10_000);
+    for (let count = 0; count < 10; count += 1) log.info({ filler }, String(count));
+    expect(log.droppedCount).toBe(4);
+    expect(log.bufferedBytes).toBeLessThan(65_536);
+    await Promise.all([log.flush(), log.close(), log.close()]);
+    expect(folder.messages()).toEqual([
+      '0',
+      '1',
+      '2',
+      '3',
+      '4',
+      '5',
+      expect.stringContaining('records were dropped'),
+    ]);
+    expect(folder.read()).toMatch(/"dropped":4}\n$/);
+    expect(folder.reports).toEqual([]);
+  });
+
   it('may be opened again after it was closed, and not twice at once', async () => {
     const folder = new LogFolder();
     const log = await folder.open();

@@ -9,7 +9,7 @@ import { rangeText, VALUE_TYPES, type ValueType } from '../values/value-types.ts
 export const MASK = '(masked)';
 
 /** Maximum number of items of a list unless its definition says otherwise: enough for people, too few to fill memory. */
-export const MAX_ITEMS = 1_000;
+const MAX_ITEMS = 1_000;
 
 /** What is wrong with a value, in words that follow the place where it is. */
 export class Fault {
