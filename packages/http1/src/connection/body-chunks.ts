@@ -92,7 +92,8 @@ export class BodyChunks {
 
   /** Replaces the last chunk by a buffer with that chunk and the one that follows it. */
   #startBuffer(last: Uint8Array, chunk: Uint8Array): void {
-    const buffer = Buffer.allocUnsafe(this.#nextBufferBytes);
+    // Not a part of the pool of Node, whose blocks have up to 64 KiB, and which one chunk would keep.
+    const buffer = Buffer.allocUnsafeSlow(this.#nextBufferBytes);
     buffer.set(last);
     buffer.set(chunk, last.length);
     this.#nextBufferBytes = MIN_BUFFER_BYTES;
