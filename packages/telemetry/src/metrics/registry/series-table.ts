@@ -157,7 +157,7 @@ export class SeriesTable<Series> {
  * Clips a label value. Halves of surrogate pairs are replaced, since they would become the same bytes as others when
  * the page is encoded, and two lines of a page must not be the same.
  */
-export function labelText(value: string, maxChars: number): string {
+function labelText(value: string, maxChars: number): string {
   let text = value;
   if (text.length > maxChars) {
     const last = text.charCodeAt(maxChars - 1);
