@@ -26,6 +26,8 @@ export class GeneratedSite implements AsyncDisposable {
   /** The highest number of requests at the same time. */
   maxConcurrent = 0;
   #concurrent = 0;
+  #arrived = 0;
+  #held: (() => void) | undefined;
 
   private constructor(pages: number) {
     this.#pages = pages;
@@ -67,8 +69,17 @@ export class GeneratedSite implements AsyncDisposable {
     response.on('close', () => {
       this.#concurrent -= 1;
     });
-    // In a later loop iteration, so that requests overlap.
-    setImmediate(() => this.#send(url, response));
+    const send = (): void => this.#send(url, response);
+    this.#arrived += 1;
+    // The first page is alone. Then one waits for another, so that requests overlap however slow the crawler is.
+    if (this.#arrived === 2) {
+      this.#held = send;
+      return;
+    }
+    this.#held?.();
+    this.#held = undefined;
+    // In a later loop iteration, so that more of them overlap.
+    setImmediate(send);
   }
 
   #send(url: string, response: ServerResponse): void {
