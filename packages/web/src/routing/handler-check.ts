@@ -97,7 +97,8 @@ function mayBeField({ prototype }: SomeClass): (name: string) => boolean {
   const text = lineage(prototype)
     .map((one) => Function.prototype.toString.call(one.constructor))
     .join('\n');
-  return (name) => new RegExp(`(?:^|[\\s{;"'\\[]|this\\.)${name}["'\\]]?\\s*[=,]`).test(text);
+  // Whatever precedes the name, because tools such as esbuild leave out spaces and semicolons.
+  return (name) => new RegExp(`(?:this\\.|(?<![\\w$.#]))${name}["'\\]]?\\s*[=,]`).test(text);
 }
 
 /** Returns the prototypes from that of a class up to, but not including, that of RequestHandler. */

@@ -196,6 +196,26 @@ describe('a class is taken as a handler', () => {
       },
     ));
 
+  it.each([
+    'class extends Base{static{}get=respond}',
+    'class extends Base{static{}"get"=respond}',
+    'class extends Base{/* the page */get=respond}',
+    'class extends Base{constructor(context){super(context);put(this,"get",respond)}}',
+  ])('although a tool has printed it without spaces: %s [RH-01]', (source) => {
+    function respond(this: RequestHandler): void {
+      this.write('field');
+    }
+    const put = (target: object, name: string, value: unknown): void => {
+      Object.defineProperty(target, name, { value });
+    };
+    // Compiled here, because the tools that build the tests print classes in their own way.
+    const make = new Function('Base', 'respond', 'put', `return ${source}`);
+    const Printed: typeof RequestHandler = make(RequestHandler, respond, put);
+    return withApp([['/', Printed]], async ({ port }) => {
+      expect(bodyOf(await ask(port, '/'))).toBe('field');
+    });
+  });
+
   class Prepared extends RequestHandler {
     override prepare(): void {
       throw new HTTPError(418);
