@@ -138,8 +138,8 @@ export class Metrics {
     });
     const name = shareName(shared);
     const collect = () => this.#registry.collect();
-    if (name !== undefined)
-      this.#share = openShare({ name, clock, logger, collect, maxSeriesPerMetric, prefix });
+    const collectTotals = () => this.#registry.collectTotals();
+    if (name !== undefined) this.#share = openShare({ name, clock, logger, collect, collectTotals, prefix });
     else if (isTaskChild())
       logger.warn(
         {},
@@ -288,9 +288,7 @@ function shareName(shared: unknown): string | undefined {
 }
 
 /** @throws MetricsUsageError `ERR_METRICS_USAGE`. */
-function openShare(
-  rules: ShareRules & { readonly maxSeriesPerMetric: number; readonly prefix: string },
-): ChildShare | ParentShare {
+function openShare(rules: ShareRules & { readonly prefix: string }): ChildShare | ParentShare {
   if (!isMainThread) {
     throw new MetricsUsageError(
       'ERR_METRICS_USAGE',

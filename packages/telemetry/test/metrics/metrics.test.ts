@@ -134,8 +134,19 @@ describe('Metrics', () => {
     expect(sampleOf(page, 'large_count', { at: 'other' })).toBeGreaterThan(1);
     const all = [...page.values()].flatMap(({ samples }) => [...samples.keys()]);
     expect(all.filter((series) => /^(small|large_count)/.test(series) && !/other/.test(series)).length).toBe(
-      2,
+      3,
     );
+  });
+
+  it('names the metrics that have too many series when no room is left for series', async () => {
+    const metrics = new Metrics({ maxSeries: 5, maxSeriesPerMetric: 5, logger: new LogRecorder() });
+    const users = metrics.counter('users_total', { help: 'Users.', labels: ['user'] });
+    for (let user = 0; user < 20; user += 1) users.inc({ user });
+    const plain = metrics.counter('plain_total', { help: 'It has no labels.' });
+    plain.inc();
+    const page = await parsed(metrics);
+    expect(sampleOf(page, 'metrics_other_observations_total', { metric: 'users_total' })).toBe(15);
+    expect(sampleOf(page, 'plain_total')).toBe(1);
   });
 
   it('gives the room of a removed series to another', async () => {
@@ -263,6 +274,33 @@ describe('a metric with collect', () => {
     slow();
     clock.advance(100);
     expect((await again).get('slow')?.samples.size).toBe(0);
+  });
+
+  it('is not called again before its last call has settled', async () => {
+    const clock = new VirtualClock();
+    const metrics = new Metrics({ clock, collectTimeoutMs: 100, logger: new LogRecorder() });
+    let [calls, finish] = [0, (): void => {}];
+    metrics.gauge('slow', {
+      help: 'Slow.',
+      collect: async (report) => {
+        calls += 1;
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        report(calls);
+      },
+    });
+    for (let page = 0; page < 20; page += 1) {
+      const reading = parsed(metrics);
+      clock.advance(100);
+      expect((await reading).get('slow')?.samples.size).toBe(0);
+    }
+    expect(calls).toBe(1);
+    finish();
+    await new Promise((resolve) => setImmediate(resolve));
+    const reading = parsed(metrics);
+    finish();
+    expect(sampleOf(await reading, 'slow')).toBe(2);
   });
 
   it('is read once for pages that are made at the same time', async () => {

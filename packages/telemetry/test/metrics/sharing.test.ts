@@ -7,10 +7,15 @@ import { ChildShare } from '../../src/metrics/sharing/child-share.ts';
 import { ParentShare } from '../../src/metrics/sharing/parent-share.ts';
 
 const NAME = 'metrics';
+const COMMON = { help: 'Help.', labelNames: [], across: 'sum', buckets: [], maxSeries: 100 } as const;
 
 /** The metrics of one process: a counter and a gauge. */
 class Process {
   count = 0;
+  /** Whether the counter cannot be read. */
+  hasFailed = false;
+  /** How often the gauge was read. */
+  gaugeReads = 0;
   labelNames: readonly string[] = [];
   /** Whether reading them takes until {@link release}. */
   #gate: Promise<void> | undefined;
@@ -23,14 +28,17 @@ class Process {
   }
 
   readonly collect = async (): Promise<readonly MetricFamily[]> => {
+    this.gaugeReads += 1;
+    const points = [{ labels: [], values: [this.count] }];
+    return [...(await this.collectTotals()), { ...COMMON, name: 'g', type: 'gauge', points }];
+  };
+
+  readonly collectTotals = async (): Promise<readonly MetricFamily[]> => {
     await this.#gate;
-    const common = { help: 'Help.', labelNames: [], across: 'sum', buckets: [] } as const;
-    const { labelNames } = this;
-    const points = [{ labels: labelNames.map(() => ''), values: [this.count] }];
-    return [
-      { ...common, labelNames, name: 'c_total', type: 'counter', points },
-      { ...common, name: 'g', type: 'gauge', points: [{ labels: [], values: [this.count] }] },
-    ];
+    const { labelNames, hasFailed } = this;
+    const points = hasFailed ? [] : [{ labels: labelNames.map(() => ''), values: [this.count] }];
+    const family = { ...COMMON, labelNames, name: 'c_total', type: 'counter', points } as const;
+    return [hasFailed ? { ...family, hasFailed } : family];
   };
 }
 
@@ -55,7 +63,7 @@ class Program {
       clock: this.clock,
       logger: this.log,
       collect: this.own.collect,
-      maxSeriesPerMetric: 100,
+      collectTotals: this.own.collectTotals,
       prefix: '',
     };
     this.parent = new ParentShare(rules, (accept) => {
@@ -70,7 +78,8 @@ class Program {
     if (isServed) parentEnd.serveDoor(NAME, (door) => this.#accept(door));
     const process = new Process();
     const { clock, log: logger } = this;
-    const share = new ChildShare({ name: NAME, clock, logger, collect: process.collect }, (handler) =>
+    const { collect, collectTotals } = process;
+    const share = new ChildShare({ name: NAME, clock, logger, collect, collectTotals }, (handler) =>
       childEnd.openDoor(NAME, handler),
     );
     onTestFinished(() => {
@@ -105,6 +114,35 @@ function valueIn(families: readonly MetricFamily[], name: string, ...labels: str
 }
 
 describe('shared metrics', () => {
+  it('keep the total of a process that could not read it, also after its end', async () => {
+    const program = new Program();
+    const [first, second] = [program.child(), program.child()];
+    first.process.count = 1000;
+    second.process.count = 1000;
+    expect(valueIn(await first.share.gather(), 'c_total')).toBe(2000);
+    second.process.hasFailed = true;
+    expect(valueIn(await first.share.gather(), 'c_total')).toBe(2000);
+    program.own.count = 5;
+    expect(valueIn(await program.parent.gather(), 'c_total')).toBe(2005);
+    program.own.hasFailed = true;
+    expect(valueIn(await program.parent.gather(), 'c_total')).toBe(2005);
+    second.ends[1].kill();
+    const families = await program.reads(first, (all) => valueIn(all, 'metrics_processes', 'replied') === 2);
+    expect(valueIn(families, 'c_total')).toBe(2005);
+  });
+
+  it('do not read gauges for the totals that a child sends by itself', async () => {
+    const program = new Program();
+    const { process, share } = program.child();
+    for (let push = 0; push < 10; push += 1) {
+      program.clock.advance(5_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(process.gaugeReads).toBe(0);
+    await share.gather();
+    expect(process.gaugeReads).toBe(1);
+  });
+
   it('are the same whichever process reads them', async () => {
     const program = new Program();
     const [first, second] = [program.child(), program.child()];

@@ -21,6 +21,8 @@ export class Collected {
   readonly #type: MetricType;
   readonly #collect: Collect<string>;
   readonly #table: SeriesTable<{ value: number }>;
+  #isRunning = false;
+  #hasFailed = false;
 
   constructor(rules: SeriesRules, type: MetricType, collect: Collect<string>) {
     this.#rules = rules;
@@ -29,13 +31,21 @@ export class Collected {
     this.#table = new SeriesTable(rules, () => ({ value: 0 }));
   }
 
+  /** Whether the last reading failed, so that there are no values. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
   /**
    * Reads all values anew. Series that are not reported again are gone. If the program throws or rejects, there are none.
+   * Rejects without calling the program if an earlier call has not settled: calls that hang must not pile up.
    *
    * @param within - rejects if the program takes too long; what it reports later is ignored.
    */
   async read(within: (promise: PromiseLike<void>) => Promise<void>): Promise<void> {
     this.#table.clear();
+    this.#hasFailed = true;
+    if (this.#isRunning) throw new Error('the last call of the callback collect has not settled yet');
     let isOpen = true;
     const report = (...observed: readonly unknown[]): void => {
       if (!isOpen) return;
@@ -44,13 +54,22 @@ export class Collected {
     };
     try {
       const result = this.#collect(report as Report<string>);
-      if (isThenable(result)) await within(result as PromiseLike<void>);
+      if (isThenable(result)) await within(this.#running(result as PromiseLike<void>));
+      this.#hasFailed = false;
     } catch (error) {
       this.#table.clear();
       throw error;
     } finally {
       isOpen = false;
     }
+  }
+
+  /** Notes when a call of the program has settled, however late. */
+  #running(result: PromiseLike<void>): Promise<void> {
+    this.#isRunning = true;
+    return Promise.resolve(result).finally(() => {
+      this.#isRunning = false;
+    });
   }
 
   points(): MetricPoint[] {

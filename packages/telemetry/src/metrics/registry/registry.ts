@@ -60,6 +60,9 @@ const ACROSS: readonly Across[] = ['sum', 'min', 'max', 'process'];
 /** Most metrics of one registry: more are made by a loop, or of data. */
 const MAX_METRICS = 1_000;
 
+/** For metrics that are bounded without it. */
+const UNBOUNDED = new SeriesBudget(Number.POSITIVE_INFINITY);
+
 export interface RegistryRules {
   /** Comes before all names. */
   readonly prefix: string;
@@ -74,13 +77,13 @@ export interface RegistryRules {
 type AnyOptions = CounterOptions<string> & GaugeOptions<string> & HistogramOptions<string>;
 
 /** One metric, as defined. */
-interface Definition extends Omit<MetricFamily, 'points'> {
+interface Definition extends Omit<MetricFamily, 'points' | 'hasFailed'> {
   readonly source: { points(): MetricPoint[]; clear(): void };
 }
 
 export class Registry {
   readonly #rules: RegistryRules;
-  readonly #budget: SeriesBudget;
+  #budget = UNBOUNDED;
   readonly #log: RateLimitedLog;
   readonly #definitions = new Map<string, Definition>();
   /** The metric that has each name of a line. */
@@ -89,19 +92,23 @@ export class Registry {
   readonly #overflow: Counter<'metric'>;
   readonly #failures: Counter<'metric'>;
   #collecting: Promise<readonly MetricFamily[]> | undefined;
+  #collectingTotals: Promise<readonly MetricFamily[]> | undefined;
 
   constructor(rules: RegistryRules) {
     this.#rules = rules;
-    this.#budget = new SeriesBudget(rules.maxSeries);
     this.#log = new RateLimitedLog(rules);
     this.#overflow = this.counter('metrics_other_observations_total', {
       help: 'Observations that went to the series "other", since their metric has too many series.',
       labels: ['metric'],
+      maxSeries: MAX_METRICS,
     });
     this.#failures = this.counter('metrics_collect_failures_total', {
       help: 'Readings of a metric that failed or took too long; it was left out of the page.',
       labels: ['metric'],
+      maxSeries: MAX_METRICS,
     });
+    // Not for these two, which say that it is used up.
+    this.#budget = new SeriesBudget(rules.maxSeries);
   }
 
   get size(): number {
@@ -146,9 +153,18 @@ export class Registry {
     return true;
   }
 
+  /** Reads all counters and histograms, without gauges, whose callbacks are not called. */
+  collectTotals(): Promise<readonly MetricFamily[]> {
+    if (this.#collecting !== undefined) return this.#collecting.then((all) => all.filter(isTotal));
+    this.#collectingTotals ??= this.#collect(isTotal).finally(() => {
+      this.#collectingTotals = undefined;
+    });
+    return this.#collectingTotals;
+  }
+
   /** Reads all metrics. Calls at the same time share one reading. */
   collect(): Promise<readonly MetricFamily[]> {
-    this.#collecting ??= this.#collect().finally(() => {
+    this.#collecting ??= this.#collectAll().finally(() => {
       this.#collecting = undefined;
     });
     return this.#collecting;
@@ -158,15 +174,22 @@ export class Registry {
     this.#log.flush();
   }
 
-  async #collect(): Promise<readonly MetricFamily[]> {
+  /** After a reading of the totals: callbacks are not called twice at the same time. */
+  #collectAll(): Promise<readonly MetricFamily[]> {
+    const collect = () => this.#collect(() => true);
+    return this.#collectingTotals === undefined ? collect() : this.#collectingTotals.then(collect, collect);
+  }
+
+  async #collect(isWanted: (definition: Definition) => boolean): Promise<readonly MetricFamily[]> {
+    const wanted = [...this.#definitions.values()].filter(isWanted);
     const reading: Promise<void>[] = [];
-    for (const { name, source } of this.#definitions.values())
+    for (const { name, source } of wanted)
       if (source instanceof Collected) reading.push(this.#read(name, source));
     await Promise.all(reading);
-    return Array.from(this.#definitions.values(), ({ source, ...family }) => ({
-      ...family,
-      points: source.points(),
-    }));
+    return wanted.map(({ source, ...family }) => {
+      const hasFailed = source instanceof Collected && source.hasFailed;
+      return { ...family, ...(hasFailed ? { hasFailed } : {}), points: source.points() };
+    });
   }
 
   async #read(metric: string, source: Collected): Promise<void> {
@@ -198,7 +221,7 @@ export class Registry {
     type: MetricType,
     givenName: string,
     given: MetricOptions<Name>,
-  ): { readonly family: Omit<MetricFamily, 'points'>; readonly rules: SeriesRules } {
+  ): { readonly family: Omit<MetricFamily, 'points' | 'hasFailed'>; readonly rules: SeriesRules } {
     requireMetricName(type, givenName);
     const name = this.#rules.prefix + givenName;
     requireMetricName(type, name);
@@ -224,10 +247,12 @@ export class Registry {
       labelNames,
       across,
       buckets: type === 'histogram' ? requireBuckets(operation, buckets) : [],
+      maxSeries,
     };
     this.#requireFree(type, name);
     const overflowed = (): void => this.#overflowed(name, maxSeries);
-    const budget = this.#budget;
+    // A metric without labels has one series, which must not become `other`.
+    const budget = labelNames.length === 0 ? UNBOUNDED : this.#budget;
     return { family, rules: { metric: name, labelNames, maxSeries, maxLabelChars, budget, overflowed } };
   }
 
@@ -250,7 +275,7 @@ export class Registry {
   }
 
   #add<Source extends Definition['source']>(
-    { family }: { readonly family: Omit<MetricFamily, 'points'> },
+    { family }: { readonly family: Omit<MetricFamily, 'points' | 'hasFailed'> },
     source: Source,
   ): Source {
     this.#definitions.set(family.name, { ...family, source });
@@ -268,4 +293,9 @@ export class Registry {
       `the metric ${metric} has ${maxSeries} series, or all metrics together have ${this.#rules.maxSeries}: observations of further label values are counted as "other"`,
     );
   }
+}
+
+/** Whether the values are those since the start of the process, and not those of now. */
+function isTotal({ type }: { readonly type: MetricType }): boolean {
+  return type !== 'gauge';
 }

@@ -22,6 +22,10 @@ export interface MetricFamily {
   readonly across: Across;
   /** The upper bounds of a histogram, ascending, without +Inf; otherwise empty. */
   readonly buckets: readonly number[];
+  /** Most series, besides that whose labels are `other`. */
+  readonly maxSeries: number;
+  /** Whether the values could not be read: `points` is empty then, which does not mean that there are none. */
+  readonly hasFailed?: boolean;
   readonly points: readonly MetricPoint[];
 }
 

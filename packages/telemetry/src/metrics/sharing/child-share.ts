@@ -13,6 +13,8 @@ export interface ShareRules {
   readonly logger: Logger;
   /** Reads the metrics of this process. */
   collect(): Promise<readonly MetricFamily[]>;
+  /** Reads its counters and histograms only. */
+  collectTotals(): Promise<readonly MetricFamily[]>;
 }
 
 /** How long the parent may take: it waits up to a second for the other children. */
@@ -22,6 +24,8 @@ const GATHER_MS = 5_000;
  * a page is made in between.
  */
 const PUSH_MS = 5_000;
+/** The id of what is sent without being asked. */
+const UNASKED = 0;
 
 const PROBLEMS: Readonly<Record<DoorEnd, (name: string) => string>> = {
   ended: () => 'the parent has ended',
@@ -97,7 +101,7 @@ export class ChildShare {
 
   #received(bytes: Uint8Array): void {
     const message = decodeMessage(bytes);
-    if (message?.kind === 'collect') void this.#send(message.id, () => true);
+    if (message?.kind === 'collect') void this.#send(message.id);
     else if (message?.kind === 'gathered') this.#settle(message.id, message.families);
     else if (message?.kind === 'failed') this.#settle(message.id, message.reason);
   }
@@ -107,9 +111,9 @@ export class ChildShare {
   }
 
   /** Sends what this process has counted. Never rejects. */
-  async #send(id: number, isWanted: (family: MetricFamily) => boolean): Promise<void> {
+  async #send(id: number): Promise<void> {
     try {
-      const families = (await this.#rules.collect()).filter(isWanted);
+      const families = await (id === UNASKED ? this.#rules.collectTotals() : this.#rules.collect());
       const message: Message = { kind: 'snapshot', id, families };
       this.#door.send(encodeMessage(message));
     } catch (error) {
@@ -125,7 +129,7 @@ export class ChildShare {
   }
 
   async #pushNow(): Promise<void> {
-    await this.#send(0, isTotal);
+    await this.#send(UNASKED);
     if (this.#problem === undefined) this.#schedulePush();
   }
 
@@ -134,7 +138,7 @@ export class ChildShare {
     if (this.#hasSentLast || this.#problem !== undefined) return;
     this.#hasSentLast = true;
     this.#door.ref();
-    await this.#send(0, isTotal);
+    await this.#send(UNASKED);
     // The door sends at the end of a turn.
     setImmediate(() => setImmediate(() => this.#door.unref()));
   }
@@ -147,11 +151,6 @@ export class ChildShare {
     this.#waiting?.settle(problem);
     if (reason !== 'ended') logger.error({ name }, `metrics: ${problem}`);
   }
-}
-
-/** Whether the parent keeps it when this process has ended. */
-function isTotal({ type }: MetricFamily): boolean {
-  return type !== 'gauge';
 }
 
 function unavailable(problem: string): MetricsUnavailableError {

@@ -9,16 +9,18 @@ const COMBINED: Readonly<Record<Across, (a: number, b: number) => number>> = {
   process: (_, b) => b,
 };
 
+/** Whether a series may have a line of its own; otherwise its values go to the series whose labels are `other`. */
+export type Admits = (key: string) => boolean;
+
 /** One metric of several processes, as it becomes one. */
 export class FamilySum {
   readonly #family: Omit<MetricFamily, 'points'>;
-  readonly #maxSeries: number;
+  readonly #admits: Admits;
   readonly #points = new Map<string, { readonly labels: readonly string[]; readonly values: number[] }>();
 
-  /** @param maxSeries - series above this number are added to that whose labels are `other`. */
-  constructor(family: Omit<MetricFamily, 'points'>, maxSeries: number) {
+  constructor(family: Omit<MetricFamily, 'points'>, admits: Admits) {
     this.#family = family;
-    this.#maxSeries = maxSeries;
+    this.#admits = admits;
   }
 
   /** Whether the points of the other can be added: it is defined in the same way, but for the help text. */
@@ -44,7 +46,7 @@ export class FamilySum {
     const key = labelsKey(labels);
     const present = this.#points.get(key);
     if (present !== undefined) this.#combine(present.values, values);
-    else if (this.#points.size < this.#maxSeries) this.#points.set(key, { labels, values: [...values] });
+    else if (this.#admits(key)) this.#points.set(key, { labels, values: [...values] });
     else this.#addOther(labels, values);
   }
 

@@ -3,7 +3,8 @@ import { errorOf } from '@landspout/ioloop/errors';
 import type { DoorEnd, DoorHandler, MessageDoor } from '@landspout/ioloop/processes';
 import type { MetricFamily } from '../registry/snapshot.ts';
 import type { ShareRules } from './child-share.ts';
-import { EndedTotals, mergeSnapshots, type ProcessSnapshot } from './merge.ts';
+import { EndedTotals, keepUnread, mergeSnapshots, type ProcessSnapshot } from './merge.ts';
+import { ShownSeries } from './shown-series.ts';
 import { decodeMessage, encodeMessage, type Message } from './wire.ts';
 
 /** How long a child may take to say what it has counted. */
@@ -12,7 +13,6 @@ const REPLY_MS = 1_000;
 const PARENT = 'parent';
 
 export interface ParentRules extends ShareRules {
-  readonly maxSeriesPerMetric: number;
   /** Comes before the names of the metrics about the processes. */
   readonly prefix: string;
 }
@@ -23,9 +23,13 @@ export class ParentShare {
   readonly #service: { close(): void };
   /** The latest last. */
   readonly #sessions = new Set<ChildSession>();
-  readonly #ended: EndedTotals;
+  readonly #shown = new ShownSeries((metric) => this.#warn(metric, TOO_MANY_SERIES));
+  readonly #ended = new EndedTotals(this.#shown);
   readonly #warned = new Set<string>();
+  /** What this process itself had counted when it was read last. */
+  #own: readonly MetricFamily[] = [];
   #hasServed = false;
+  #accepted = 0;
   #lastId = 0;
   #missed = 0;
   #gathering: Promise<readonly MetricFamily[]> | undefined;
@@ -33,7 +37,6 @@ export class ParentShare {
   /** @param serve - serves the door; see `serveDoor`. */
   constructor(rules: ParentRules, serve: (accept: (door: MessageDoor) => DoorHandler) => { close(): void }) {
     this.#rules = rules;
-    this.#ended = new EndedTotals(rules.maxSeriesPerMetric);
     this.#service = serve((door) => this.#accept(door));
   }
 
@@ -59,10 +62,12 @@ export class ParentShare {
 
   #accept(door: MessageDoor): DoorHandler {
     this.#hasServed = true;
+    this.#accepted += 1;
+    const order = this.#accepted;
     const session = new ChildSession(door, this.#rules, {
       gather: (id) => void this.#reply(session, id),
       ended: () => {
-        if (this.#sessions.delete(session)) this.#ended.add(session.families);
+        if (this.#sessions.delete(session)) this.#ended.add(session.families, order);
       },
     });
     this.#sessions.add(session);
@@ -84,7 +89,7 @@ export class ParentShare {
     const own = this.#rules.collect();
     const replies = Array.from(this.#sessions, (session) => session.ask(id));
     await Promise.all(replies);
-    const families = await own;
+    this.#own = keepUnread(this.#own, await own);
     // From here on at once, so that no child is counted both as running and as ended.
     const sessions = [...this.#sessions].reverse();
     const silent = sessions.filter((session) => session.repliedTo !== id).length;
@@ -92,17 +97,17 @@ export class ParentShare {
     const snapshots: ProcessSnapshot[] = sessions.map((session) => session.snapshot(id));
     snapshots.push({
       process: PARENT,
-      families: [...families, ...this.#ownFamilies(sessions.length + 1 - silent, silent)],
+      families: [...this.#own, ...this.#ownFamilies(sessions.length + 1 - silent, silent)],
       isStale: false,
     });
-    const merged = mergeSnapshots(snapshots, this.#ended.families(), this.#rules.maxSeriesPerMetric);
-    for (const name of merged.conflicts) this.#warn(name);
+    const merged = mergeSnapshots(snapshots, this.#ended.families(), this.#shown);
+    for (const name of merged.conflicts) this.#warn(name, DIFFERENT_DEFINITIONS);
     return merged.families;
   }
 
   /** How many processes the page is about. */
   #ownFamilies(replied: number, silent: number): readonly MetricFamily[] {
-    const common = { labelNames: [] as string[], across: 'sum', buckets: [] } as const;
+    const common = { labelNames: [] as string[], across: 'sum', buckets: [], maxSeries: 2 } as const;
     const { prefix } = this.#rules;
     return [
       {
@@ -126,18 +131,20 @@ export class ParentShare {
     ];
   }
 
-  #warn(metric: string): void {
-    if (this.#warned.has(metric) || this.#warned.size >= MAX_WARNED) return;
-    this.#warned.add(metric);
-    this.#rules.logger.warn(
-      { metric },
-      `the metric ${metric} is defined in different ways by the processes of this program; what those with the older definition have counted is left out`,
-    );
+  #warn(metric: string, problem: string): void {
+    const warning = `the metric ${metric} ${problem}`;
+    if (this.#warned.has(warning) || this.#warned.size >= MAX_WARNED) return;
+    this.#warned.add(warning);
+    this.#rules.logger.warn({ metric }, warning);
   }
 }
 
 /** As many names as one registry may have. */
 const MAX_WARNED = 1_000;
+const TOO_MANY_SERIES =
+  'has more series in all processes together than its maxSeries: further ones are counted as "other"';
+const DIFFERENT_DEFINITIONS =
+  'is defined in different ways by the processes of this program; what those with the older definition have counted is left out';
 
 interface SessionHost {
   gather(id: number): void;
@@ -196,7 +203,8 @@ class ChildSession implements DoorHandler {
     if (message?.kind === 'gather') this.#host.gather(message.id);
     if (message?.kind !== 'snapshot') return;
     if (message.id !== 0) this.repliedTo = message.id;
-    this.families = message.id === 0 ? withGaugesOf(this.families, message.families) : message.families;
+    const now = keepUnread(this.families, message.families);
+    this.families = message.id === 0 ? withGaugesOf(this.families, now) : now;
     if (this.#asked?.id === message.id) this.#asked.done();
   }
 

@@ -26,7 +26,9 @@ type WireFamily = readonly [
   labelNames: readonly string[],
   across: Across,
   buckets: readonly number[],
-  points: readonly (readonly [labels: readonly string[], values: readonly WireNumber[]])[],
+  maxSeries: number,
+  /** Null if the values could not be read. */
+  points: readonly (readonly [labels: readonly string[], values: readonly WireNumber[]])[] | null,
 ];
 
 interface WireMessage {
@@ -67,18 +69,22 @@ export function decodeMessage(bytes: Uint8Array): Message | undefined {
   }
 }
 
-function wireFamily({ name, type, help, labelNames, across, buckets, points }: MetricFamily): WireFamily {
+function wireFamily(family: MetricFamily): WireFamily {
+  const { name, type, help, labelNames, across, buckets, maxSeries, hasFailed = false, points } = family;
   const wirePoints = points.map(
     ({ labels, values }) =>
       [labels, values.map((value) => (Number.isFinite(value) ? value : String(value)))] as const,
   );
-  return [name, type, help, labelNames, across, buckets, wirePoints];
+  return [name, type, help, labelNames, across, buckets, maxSeries, hasFailed ? null : wirePoints];
 }
 
-function familyOf([name, type, help, labelNames, across, buckets, wirePoints]: WireFamily): MetricFamily {
+function familyOf(wire: WireFamily): MetricFamily {
+  const [name, type, help, labelNames, across, buckets, maxSeries, wirePoints] = wire;
+  const family = { name, type, help, labelNames, across, buckets, maxSeries };
+  if (wirePoints === null) return { ...family, hasFailed: true, points: [] };
   const points: MetricPoint[] = wirePoints.map(([labels, values]) => ({
     labels,
     values: values.map(Number),
   }));
-  return { name, type, help, labelNames, across, buckets, points };
+  return { ...family, points };
 }
