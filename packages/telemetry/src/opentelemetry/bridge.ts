@@ -9,6 +9,8 @@ export type SpanSubject = 'requests' | 'fetches' | 'messages' | 'connections' | 
 export interface OpenSpans {
   readonly openSpans: number;
   close(): void;
+  /** Calls `action`; what it throws is logged. */
+  attempt(action: () => void): void;
 }
 
 /** The subjects of all open bridges. If two made spans of one request, the second would hide those of the first. */
@@ -34,7 +36,7 @@ export class OpenTelemetryBridge {
     this.#source = source;
     this.#subjects = Object.freeze([...subjects]);
     for (const subject of subjects) active.add(subject);
-    const ends = subscriptions.map(subscribeAll);
+    const ends = subscriptions.map((all) => subscribeAll(all, (listener) => source.attempt(listener)));
     this.#unsubscribe = () => {
       for (const end of ends) end();
     };

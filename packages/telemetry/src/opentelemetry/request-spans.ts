@@ -34,6 +34,8 @@ interface RequestSpan {
   route: string | undefined;
   /** The applications that process the request: one, or several if they are mounted in each other. */
   applications: number;
+  /** Whether the application has said why it failed, which is more than how the connection ended. */
+  hasFailed: boolean;
   /** When the response was complete; undefined before. */
   completeAt: number | undefined;
 }
@@ -83,7 +85,14 @@ export class RequestSpans {
       links: isLinked && remote !== undefined ? [{ context: remote }] : [],
     });
     if (span === undefined) return;
-    this.#spans.set(head, { span, method, route: undefined, applications: 0, completeAt: undefined });
+    this.#spans.set(head, {
+      span,
+      method,
+      route: undefined,
+      applications: 0,
+      hasFailed: false,
+      completeAt: undefined,
+    });
     runWithin(span.activate);
   }
 
@@ -127,7 +136,9 @@ export class RequestSpans {
     const known = this.#spans.get(head);
     if (known === undefined) return;
     known.applications -= 1;
-    if (error !== undefined && status >= 500) {
+    // Also an error after the head was sent, which has cut the response, whatever its status.
+    if (error !== undefined && (status < 400 || status >= 500)) {
+      known.hasFailed = true;
       known.span.fail(failureType(error, status));
       known.span.record(error);
     }
@@ -139,11 +150,12 @@ export class RequestSpans {
     if (known === undefined) return;
     const { span } = known;
     if (record.status !== undefined) span.set({ 'http.response.status_code': record.status });
-    if (record.status !== undefined && record.status >= 500) {
+    const { hasFailed } = known;
+    if (!hasFailed && record.status !== undefined && record.status >= 500) {
       span.fail(failureType(record.error, record.status));
       if (record.error !== undefined) span.record(record.error);
     }
-    if (record.aborted !== undefined) span.set({ 'error.type': record.aborted });
+    if (!hasFailed && record.aborted !== undefined) span.set({ 'error.type': record.aborted });
     known.completeAt = performance.now();
     if (known.applications === 0) span.end(known.completeAt);
     // The middleware may still run. What it throws in this turn of the event loop is recorded too.
@@ -158,7 +170,7 @@ function peerAttributes(address: AccessRecord['peer']['remoteAddress']): Attribu
   return { 'network.peer.address': address.address, 'network.peer.port': address.port };
 }
 
-/** The `error.type` of a response with a status of 500 or more. An HTTPError says no more than its status. */
+/** The `error.type` of a response that has failed. An HTTPError says no more than its status. */
 function failureType(error: unknown, status: number): string {
   const isDeliberate = (error as { readonly status?: unknown } | undefined)?.status === status;
   return error === undefined || isDeliberate ? String(status) : errorType(error);

@@ -94,8 +94,10 @@ export class SpanSource {
 
   /** The attributes that the program adds. */
   attributesOf<Traced>({ attributes }: SpanOptions<Traced>, traced: Traced): Attributes {
-    const more = attributes === undefined ? undefined : this.call(attributes, traced);
-    return typeof more === 'object' && more !== null ? (more as Attributes) : {};
+    if (attributes === undefined) return {};
+    const more = this.call(attributes, traced);
+    // A copy, because a getter of the program may throw.
+    return this.attempt(() => ({ ...more }) as Attributes) ?? {};
   }
 
   /** Calls a function of the program, which may not be asynchronous. @returns undefined if it failed. */

@@ -35,6 +35,8 @@ interface OpenConnection {
   /** To the span of the upgrade, or of what has called the client. */
   readonly links: Link[];
   readonly span: TracedSpan | undefined;
+  /** Of the messages that are being handled. */
+  readonly messages: Set<TracedSpan>;
 }
 
 /**
@@ -80,11 +82,17 @@ export class WebSocketSpans {
       });
     }
     const links = origin === undefined ? [] : [{ context: origin }];
-    this.#connections.set(connection, { route, links, span });
+    this.#connections.set(connection, { route, links, span, messages: new Set() });
   }
 
   #closed({ connection, code, error }: ConnectionClosing): void {
-    const span = this.#connections.get(connection)?.span;
+    const opened = this.#connections.get(connection);
+    // Their callbacks may never settle, and without their connection nothing else would end them.
+    for (const message of opened?.messages ?? []) {
+      message.set({ 'landspout.websocket.message.unfinished': true });
+      message.end();
+    }
+    const span = opened?.span;
     span?.set({ 'landspout.websocket.close.code': code });
     if (error !== undefined) {
       span?.fail(errorType(error));
@@ -111,11 +119,13 @@ export class WebSocketSpans {
     });
     if (span === undefined) return;
     this.#messages.set(record, span);
+    opened?.messages.add(span);
     runWithin(span.activate);
   }
 
   #handled(record: MessageState): void {
     const span = this.#messages.get(record);
+    if (span !== undefined) this.#connections.get(record.connection)?.messages.delete(span);
     if (record.error !== undefined) {
       span?.fail(errorType(record.error));
       span?.record(record.error);

@@ -48,6 +48,25 @@ describe('the metrics of servers', () => {
     expect(sampleOf(page, 'http_server_requests_in_flight')).toBe(0);
   });
 
+  it('count responses whose handler fails after the headers were sent', async () => {
+    class Late extends RequestHandler {
+      override async get(): Promise<void> {
+        this.write('x');
+        await this.flush();
+        throw new RangeError('late');
+      }
+    }
+    const { metrics, send } = await running([
+      ['/late', Late],
+      ['/user/:id', User],
+    ]);
+    await send('GET /late HTTP/1.1');
+    await send('POST /user/1 HTTP/1.1\r\nContent-Length: 0');
+    const page = await pageOf(metrics);
+    expect(sampleOf(page, 'http_server_broken_responses_total', { route: '/late' })).toBe(1);
+    expect(sampleOf(page, 'http_server_broken_responses_total', { route: '/user/:id' })).toBeUndefined();
+  });
+
   it('have the same series whatever paths and methods clients send', async () => {
     const { metrics, send } = await running([['/user/:id', User]]);
     const before = await seriesCount(metrics);

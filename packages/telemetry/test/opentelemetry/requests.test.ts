@@ -46,6 +46,14 @@ class UserHandler extends RequestHandler {
   }
 }
 
+class LateFailure extends RequestHandler {
+  override async get(): Promise<void> {
+    this.write('x');
+    await this.flush();
+    throw new RangeError('late');
+  }
+}
+
 const ROUTES: readonly RouteSpec[] = [['/user/:id', UserHandler]];
 
 async function serving(
@@ -71,6 +79,35 @@ async function talk(port: number, request: string): Promise<void> {
 }
 
 describe('the span of a request', () => {
+  it('does without attributes of the program that throw when they are read', () => {
+    const attributes = () => ({
+      get tenant(): string {
+        throw new Error('broken');
+      },
+    });
+    return withTracing({ fetches: false, requests: { attributes } }, async ({ waitSpans, log }) => {
+      await serving(ROUTES, async (url, client) => {
+        await client.fetch(`${url}/user/7`);
+        expect(spanOf(await waitSpans(1), 'SERVER').name).toBe('GET /user/:id');
+        expect(log.records.length).toBe(1);
+      });
+    });
+  });
+
+  it('is an error with the exception if the handler fails after the headers were sent', () =>
+    withTracing(REQUESTS, async ({ waitSpans }) => {
+      await serving([['/late', LateFailure]], async (url, client) => {
+        await expect(client.fetch(`${url}/late`)).rejects.toThrow();
+        const span = spanOf(await waitSpans(1), 'SERVER');
+        expect(span.status.code).toBe(SpanStatusCode.ERROR);
+        expect(span.attributes).toMatchObject({
+          'http.response.status_code': 200,
+          'error.type': 'RangeError',
+        });
+        expect(span.events.map(({ name }) => name)).toEqual(['exception']);
+      });
+    }));
+
   it('has the name and the attributes of the semantic conventions', () =>
     withTracing(REQUESTS, async ({ waitSpans }) => {
       await serving(ROUTES, async (url, client, port) => {

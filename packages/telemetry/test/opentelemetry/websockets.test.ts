@@ -68,6 +68,24 @@ describe('the span of a message', () => {
       });
     }));
 
+  it('ends with its connection if the handler never settles', () =>
+    withTracing(SERVER, async ({ waitSpans, bridge }) => {
+      class Endless extends WebSocketHandler {
+        override onMessage(): Promise<void> {
+          return new Promise(() => {});
+        }
+      }
+      await serving([['/chat', Endless]], async (url) => {
+        const connection = await websocketConnect(`${url}/chat`);
+        await connection.writeMessage('hello');
+        await expect.poll(() => bridge.openSpans).toBe(1);
+        connection.close();
+      });
+      const message = spanOf(await waitSpans(2), 'INTERNAL');
+      expect(message.attributes['landspout.websocket.message.unfinished']).toBe(true);
+      expect(bridge.openSpans).toBe(0);
+    }));
+
   it('is an error if the handler rejects', () =>
     withTracing(SERVER, async ({ waitSpans }) => {
       await serving([['/chat', Chat]], async (url) => {

@@ -4,7 +4,7 @@ import type {
   ConnectionStartMessage,
   RequestMessage,
 } from '@landspout/httpserver';
-import type { RouteMessage } from '@landspout/web';
+import type { RequestEndMessage, RouteMessage } from '@landspout/web';
 import type { Definitions } from './definitions.ts';
 import { methodText, secondsOf, statusText } from './label-texts.ts';
 
@@ -25,6 +25,10 @@ export function countServerRequests(definitions: Definitions, buckets: readonly 
   const cut = definitions.counter('http_server_requests_cut_total', {
     help: 'Requests whose connection ended before their response was complete.',
     labels: ['route', 'method'],
+  });
+  const broken = definitions.counter('http_server_broken_responses_total', {
+    help: 'Responses whose handler failed after their headers were sent, so that they were cut; their status is that of the headers.',
+    labels: ['route'],
   });
   const bytes = definitions.counter('http_server_response_body_bytes_total', {
     help: 'Bytes of response bodies that were written, without framing.',
@@ -52,6 +56,9 @@ export function countServerRequests(definitions: Definitions, buckets: readonly 
     durations.observe({ route, method, status }, secondsOf(record.durationMs));
     bytes.inc({ route }, record.bytesSent);
     if (outcome === 'cut') cut.inc({ route, method });
+  });
+  definitions.on<RequestEndMessage>('landspout.web.request.end', ({ route = NO_ROUTE, status, error }) => {
+    if (error !== undefined && status !== undefined && status < 400) broken.inc({ route });
   });
   countConnections(definitions);
 }
