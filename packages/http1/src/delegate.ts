@@ -290,6 +290,11 @@ export interface HTTPConnectionInfo {
    */
   readonly forwardedHost?: string | undefined;
   /**
+   * Whether this describes how the client has reached a trusted proxy, as that proxy reports it. Then the address of the
+   * client may be used for decisions although the connection is that of the proxy.
+   */
+  readonly isReportedByProxy?: boolean | undefined;
+  /**
    * Closes the connection after sending what was written, if no request is in progress. Undefined if that is not
    * possible.
    */

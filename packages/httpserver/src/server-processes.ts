@@ -11,14 +11,18 @@ import {
   type TaskListener,
 } from '@landspout/ioloop/processes';
 import { SystemdService } from '@landspout/ioloop/reactor';
+import { StreamUsageError } from '@landspout/iostream';
 import { type HTTPServerStats, sumStats } from './monitor/http-server-stats.ts';
-import { type StopOptions, serverChecks } from './stopping/stop-options.ts';
+import { resolveStopOptions, type StopOptions, serverChecks } from './stopping/stop-options.ts';
 
 /** The options for running a server in several processes. Extends the options of `forkProcesses`. */
 export interface StartOptions extends Omit<ForkProcessesOptions, 'listen'>, ProcessListenOptions {
   /** The number of processes, from 1 to 1,024; `cpus` for one process per CPU. */
   readonly processes: number | 'cpus';
-  /** How each process stops after a signal or a request of its parent. */
+  /**
+   * How each process stops after a signal or a request of its parent. The parent kills a process after `stopTimeoutMs`,
+   * which has to be longer than `drainMs`, if that is given, and than `acceptMs` and `graceMs` together. Default of `stopTimeoutMs` here: `drainMs` and 5 s more, at least 35 s.
+   */
   readonly stop?: StopOptions;
   /**
    * Called periodically in the parent, with the sum of all children's counters and with each child's own. If it returns
@@ -49,6 +53,11 @@ export interface StartedServer {
   stats(): HTTPServerStats;
 }
 
+/** The least time that a child has for its own end after `drainMs`, for example to close a database. */
+const AFTER_DRAIN_MS = 5_000;
+/** The default of `forkProcesses`. */
+const STOP_TIMEOUT_MS = 35_000;
+
 const TOPIC = 'landspout.http.stats';
 const DEFAULT_STATS_INTERVAL_MS = 10_000;
 
@@ -72,6 +81,7 @@ export async function startProcesses(
   }
   const task = await forkProcesses<readonly [ProcessListenOptions]>(count, {
     ...others,
+    stopTimeoutMs: stopTimeoutOf(stop, others.stopTimeoutMs),
     listen: [placeOf({ port, host, backlog })],
     onSupervising(supervisor) {
       const preparing = others.onSupervising?.(supervisor);
@@ -85,6 +95,19 @@ export async function startProcesses(
   const [listener] = task.listeners;
   await server.listen(listener);
   return task;
+}
+
+/** How long the parent waits for a child that stops. @throws StreamUsageError `ERR_STREAM_USAGE` */
+function stopTimeoutOf(stop: StopOptions = {}, given: number | undefined): number {
+  const { acceptMs, graceMs, drainMs } = resolveStopOptions(stop);
+  if (given === undefined) return Math.max(STOP_TIMEOUT_MS, drainMs + AFTER_DRAIN_MS);
+  // The default of `drainMs` is a maximum that a program need not want.
+  const wantedMs = stop.drainMs ?? acceptMs + graceMs;
+  // What is no number is refused where it is used.
+  if (typeof given !== 'number' || given > wantedMs) return given;
+  const problem = `stopTimeoutMs must be more than the ${wantedMs} ms that the options stop want, got ${given}`;
+  const reason = 'the parent would kill the processes while they complete responses';
+  throw new StreamUsageError('ERR_STREAM_USAGE', `start: ${problem}: ${reason}`);
 }
 
 /**

@@ -100,6 +100,7 @@ export class ForwardedConnection extends RequestConnection implements HTTPConnec
   /** Whether `protocol` was reported, and is not that of the connection. */
   readonly hasReportedProtocol: boolean;
   readonly forwardedHost: string | undefined;
+  readonly isReportedByProxy = true;
   readonly #peer: HTTPConnectionInfo;
 
   constructor(peer: HTTPConnectionInfo, client: ForwardedClient) {
@@ -129,6 +130,7 @@ export class ForwardedConnection extends RequestConnection implements HTTPConnec
       remoteAddress: inspectedAddress(this.remoteAddress),
       peer: inspectedAddress(this.#peer.remoteAddress),
       hasReportedProtocol: undefined,
+      isReportedByProxy: undefined,
     }));
   }
 }

@@ -134,6 +134,8 @@ describe('HTTPServer.start', () => {
     { processes: 'all' },
     { processes: 2, statsIntervalMs: 0 },
     { processes: 1, statsIntervalMs: Number.NaN },
+    { processes: 2, stopTimeoutMs: 1500, stop: { acceptMs: 4000 } },
+    { processes: 2, stopTimeoutMs: 35_000, stop: { drainMs: 45_000 } },
   ])('refuses %o', async (options) => {
     const refused = new HTTPServer(() => {}).start(options as StartOptions);
     await expect(refused).rejects.toMatchObject({ code: 'ERR_STREAM_USAGE' });

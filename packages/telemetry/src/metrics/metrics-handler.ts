@@ -15,6 +15,9 @@ const INIT: OptionNames<MetricsHandlerInit> = { metrics: true, allow: true };
 
 const UNCACHED = { 'Cache-Control': 'no-store' } as const;
 
+/** The applications whose log has the warning about a proxy. */
+const warned = new WeakSet<object>();
+
 /** The check of each value of `allow`, which is made once for all requests of a route. */
 const checks = new WeakMap<object, AccessCheck>();
 
@@ -54,6 +57,7 @@ export class MetricsHandler extends RequestHandler {
   override async prepare(): Promise<void> {
     const refusal = await checkOf(this.#required.allow)(this.request);
     if (refusal === undefined) return;
+    if (refusal === 'forwarded') throw this.#forwarded();
     const challenge = refusal === 401 ? { 'WWW-Authenticate': 'Bearer realm="metrics"' } : {};
     throw new HTTPError(refusal, undefined, { headers: { ...UNCACHED, ...challenge } });
   }
@@ -71,6 +75,18 @@ export class MetricsHandler extends RequestHandler {
     this.setHeader('Content-Type', METRICS_CONTENT_TYPES[format]);
     this.setHeader('Vary', 'Accept');
     this.write(page);
+  }
+
+  /** Warns once for each application, since anyone can send such requests. */
+  #forwarded(): HTTPError {
+    const { application } = this;
+    if (!warned.has(application)) {
+      warned.add(application);
+      const remedy = 'pass the option trustedProxies to listen, or use a token';
+      const problem = 'the metrics were asked for through a proxy that is not trusted, and were refused';
+      this.log.warn({}, `${problem}: its address says nothing about the client; ${remedy}`);
+    }
+    return new HTTPError(403, undefined, { headers: UNCACHED });
   }
 
   get #required(): MetricsHandlerInit {

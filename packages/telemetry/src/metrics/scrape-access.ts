@@ -5,7 +5,8 @@ import type { HTTPServerRequest } from '@landspout/web';
 
 /**
  * Which requests may read the metrics: `anyone`; those with one of these bearer tokens; those from these addresses; or
- * what a function decides. The address is that of the client, also behind trusted proxies.
+ * what a function decides. The address is that of the client, also behind trusted proxies; a request that another proxy
+ * has forwarded is refused, because its address is that of the proxy.
  */
 export type MetricsAccess =
   | 'anyone'
@@ -18,8 +19,14 @@ const MIN_TOKEN_CHARS = 16;
 const KINDS =
   "'anyone', { token } with a text of at least 16 characters, { addresses } with addresses and networks, or a function";
 
-/** Why a request is refused: 401 asks for a token, 403 does not. */
-export type Refusal = 401 | 403;
+/**
+ * Why a request is refused: 401 asks for a token, 403 does not. `forwarded` is a 403 whose cause is the configuration: the
+ * proxy is not one of `trustedProxies`.
+ */
+export type Refusal = 401 | 403 | 'forwarded';
+
+/** The headers by which proxies say for whom they forward a request. */
+const FORWARDING = ['X-Forwarded-For', 'Forwarded', 'X-Real-IP', 'X-Forwarded-Proto', 'Via'];
 
 /** Decides about one request. @returns undefined if it may read the metrics. */
 export type AccessCheck = (request: HTTPServerRequest) => Promise<Refusal | undefined>;
@@ -45,7 +52,11 @@ export function accessCheck(allow: MetricsAccess): AccessCheck {
     return async (request) => ((await allow(request)) === true ? undefined : 403);
   if ('addresses' in allow) {
     const list = new AddressList(allow.addresses);
-    return async ({ connection }) => (list.has(connection.remoteAddress) ? undefined : 403);
+    return async ({ connection, headers }) => {
+      if (!list.has(connection.remoteAddress)) return 403;
+      const isForwarded = FORWARDING.some((name) => headers.has(name));
+      return isForwarded && connection.isReportedByProxy !== true ? 'forwarded' : undefined;
+    };
   }
   const digests = tokensOf(allow.token).map(digestOf);
   return async (request) => {

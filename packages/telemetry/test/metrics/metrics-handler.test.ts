@@ -109,6 +109,34 @@ describe('MetricsHandler', () => {
     }
   });
 
+  it('refuses what a proxy forwards unless it is trusted, with one warning', async () => {
+    for (const [trustedProxies, expected] of [
+      [['192.0.2.1'], [403, 403, 200]],
+      [['127.0.0.1'], [200, 403, 200]],
+    ] as const) {
+      const logger = new LogRecorder();
+      const allow = { addresses: ['127.0.0.0/8'] };
+      const routes = [['/metrics', MetricsHandler, { metrics: new Metrics(), allow }]] as const;
+      const server = await new Application(routes, { logger }).listen({
+        port: 0,
+        host: '127.0.0.1',
+        trustedProxies,
+      });
+      const statuses: number[] = [];
+      for (const headers of [{ 'X-Forwarded-For': '127.0.0.9' }, { 'X-Forwarded-For': '203.0.113.9' }, {}]) {
+        const response = await fetch(new URL('/metrics', server.url), {
+          headers: { Connection: 'close', ...headers },
+        });
+        await response.text();
+        statuses.push(response.status);
+      }
+      expect(statuses).toEqual(expected);
+      const warnings = logger.records.filter(({ message }) => message.includes('trustedProxies'));
+      expect(warnings.length).toBe(expected[0] === 403 ? 1 : 0);
+      await server.stop();
+    }
+  });
+
   it('responds with 503 if the metrics of the other processes cannot be read, and says why in the log only', async () => {
     class Alone extends Metrics {
       override async text(): Promise<string> {

@@ -5,8 +5,9 @@ import { type HealthInit, healthChecksOf, healthInitProblem } from './health-opt
 /** What both handlers have in common: the checks of their route, and the response. */
 abstract class HealthHandler extends RequestHandler {
   static override routeProblem({ handlerClass, init }: RouteUse): string | undefined {
-    // A subclass with its own `initialize` may pass its checks in another way.
-    if (handlerClass.prototype.initialize !== HealthHandler.prototype.initialize) return undefined;
+    // Checks that such a class would make for each request could not be bounded, and their failures not logged once.
+    if (handlerClass.prototype.initialize !== HealthHandler.prototype.initialize)
+      return `${handlerClass.name} must not have its own initialize: pass checks and timeoutMs as the init of the route`;
     return healthInitProblem(init);
   }
 
