@@ -5,46 +5,56 @@ const HTML = { 'content-type': 'text/html; charset=UTF-8' };
 const TEXT = { 'content-type': 'text/plain; charset=UTF-8' };
 const JSON_TYPE = { 'content-type': 'application/json; charset=UTF-8' };
 
-describePair('structure/routes', async (client) => {
-  expect(await client.get('/')).toMatchObject({
-    status: 200,
-    headers: HTML,
-    body:
-      '<ul><li><a href="/story/1">A tale of two loops</a></li>' +
-      '<li><a href="/story/2">The old man and the C</a></li></ul>',
-  });
-  expect(await client.get('/story/1')).toMatchObject({
-    status: 200,
-    headers: JSON_TYPE,
-    body: '{"id":"1","title":"A tale of two loops"}',
-  });
-  const photo = { status: 200, headers: TEXT, body: 'photo cat.jpg of 2012' };
-  expect(await client.get('/photos/2012/cat.jpg')).toMatchObject(photo);
-  expect(await client.get('/pictures/2012/cat.jpg?size=2')).toMatchObject({
-    status: 301,
-    headers: { location: '/photos/2012/cat.jpg?size=2' },
-  });
-  expect(await client.get('/app')).toMatchObject({ status: 302, headers: { location: '/' } });
-});
+describePair(
+  'structure/routes',
+  async (client) => {
+    expect(await client.get('/')).toMatchObject({
+      status: 200,
+      headers: HTML,
+      body:
+        '<ul><li><a href="/story/1">A tale of two loops</a></li>' +
+        '<li><a href="/story/2">The old man and the C</a></li></ul>',
+    });
+    expect(await client.get('/story/1')).toMatchObject({
+      status: 200,
+      headers: JSON_TYPE,
+      body: '{"id":"1","title":"A tale of two loops"}',
+    });
+    expect((await client.get('/story/9')).status).toBe(404);
+    const photo = { status: 200, headers: TEXT, body: 'photo cat.jpg of 2012' };
+    expect(await client.get('/photos/2012/cat.jpg')).toMatchObject(photo);
+    expect(await client.get('/pictures/2012/cat.jpg?size=2')).toMatchObject({
+      status: 301,
+      headers: { location: '/photos/2012/cat.jpg?size=2' },
+    });
+    expect(await client.get('/app')).toMatchObject({ status: 302, headers: { location: '/' } });
+  },
+  { errorPages: true },
+);
 
-describePair('structure/input', async (client) => {
-  const found = { words: 'two loops', page: 1, tags: ['new', 'à la carte'] };
-  const search = await client.get('/search?q=%20two+loops&tag=new&tag=%C3%A0+la+carte');
-  expect(search).toMatchObject({ status: 200, headers: JSON_TYPE, body: JSON.stringify(found) });
-  expect((await client.get('/message')).body).toContain('<form action="/message" method="post">');
-  const sent = await client.post('/message', { message: ' hello ', to: 'all' });
-  expect(sent).toMatchObject({ status: 200, headers: TEXT, body: 'to 1: hello' });
+describePair(
+  'structure/input',
+  async (client) => {
+    const found = { words: 'two loops', page: 1, tags: ['new', 'à la carte'] };
+    const search = await client.get('/search?q=%20two+loops&tag=new&tag=%C3%A0+la+carte');
+    expect(search).toMatchObject({ status: 200, headers: JSON_TYPE, body: JSON.stringify(found) });
+    expect((await client.get('/search?q=a&page=x')).status).toBe(400);
+    expect((await client.get('/message')).body).toContain('<form action="/message" method="post">');
+    const sent = await client.post('/message', { message: ' hello ', to: 'all' });
+    expect(sent).toMatchObject({ status: 200, headers: TEXT, body: 'to 1: hello' });
 
-  const upload = new FormData();
-  upload.append('file', new File(['hello'], 'a.txt', { type: 'text/plain' }));
-  upload.append('file', new File([], 'empty.txt'));
-  const uploaded = await client.send('/upload', { method: 'POST', body: upload });
-  expect(uploaded.body).toBe('{"files":[["a.txt",5],["empty.txt",0]]}');
+    const upload = new FormData();
+    upload.append('file', new File(['hello'], 'a.txt', { type: 'text/plain' }));
+    upload.append('file', new File([], 'empty.txt'));
+    const uploaded = await client.send('/upload', { method: 'POST', body: upload });
+    expect(uploaded.body).toBe('{"files":[["a.txt",5],["empty.txt",0]]}');
 
-  const headers = { 'Content-Type': 'application/json' };
-  const note = await client.send('/notes', { method: 'POST', headers, body: '{"text":" milk "}' });
-  expect(note).toMatchObject({ status: 201, headers: JSON_TYPE, body: '{"text":"milk"}' });
-});
+    const headers = { 'Content-Type': 'application/json' };
+    const note = await client.send('/notes', { method: 'POST', headers, body: '{"text":" milk "}' });
+    expect(note).toMatchObject({ status: 201, headers: JSON_TYPE, body: '{"text":"milk"}' });
+  },
+  { errorPages: true },
+);
 
 describePair(
   'structure/errors',

@@ -14,7 +14,10 @@ FORM = (
 class Search(RequestHandler):
     def get(self):
         words = self.get_query_argument("q")
-        page = int(self.get_query_argument("page", "1"))
+        try:
+            page = int(self.get_query_argument("page", "1"))
+        except ValueError:
+            raise HTTPError(400)
         self.write({"words": words, "page": page, "tags": self.get_query_arguments("tag")})
 
 

@@ -1,5 +1,5 @@
 // Input: arguments of the query and of forms, lists, files, and JSON.
-import { Application, RequestHandler } from 'landspout';
+import { Application, HTTPError, RequestHandler } from 'landspout';
 import { z } from 'zod';
 
 const FORM =
@@ -10,6 +10,7 @@ class Search extends RequestHandler {
   override get(): void {
     const words = this.getQueryArgument('q');
     const page = Number(this.getQueryArgument('page', '1'));
+    if (!Number.isInteger(page)) throw new HTTPError(400);
     this.write({ words, page, tags: this.getQueryArguments('tag') });
   }
 }

@@ -2,7 +2,7 @@
 import asyncio
 import os
 
-from tornado.web import Application, RedirectHandler, RequestHandler, url
+from tornado.web import Application, HTTPError, RedirectHandler, RequestHandler, url
 
 STORIES = {"1": "A tale of two loops", "2": "The old man and the C"}
 
@@ -24,7 +24,10 @@ class Story(RequestHandler):
         self.stories = stories
 
     def get(self, story_id):
-        self.write({"id": story_id, "title": self.stories[story_id]})
+        title = self.stories.get(story_id)
+        if title is None:
+            raise HTTPError(404)
+        self.write({"id": story_id, "title": title})
 
 
 class Photo(RequestHandler):

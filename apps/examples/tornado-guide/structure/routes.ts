@@ -1,5 +1,5 @@
 // Routes with parameters, names and what their handlers are given.
-import { Application, html, RedirectHandler, RequestHandler, route } from 'landspout';
+import { Application, HTTPError, html, RedirectHandler, RequestHandler, route } from 'landspout';
 
 type Stories = ReadonlyMap<string, string>;
 const STORIES = new Map([
@@ -29,7 +29,9 @@ class Story extends RequestHandler<'/story/:id'> {
   }
 
   override get({ id }: { id: string }): void {
-    this.write({ id, title: this.#stories.get(id) });
+    const title = this.#stories.get(id);
+    if (title === undefined) throw new HTTPError(404);
+    this.write({ id, title });
   }
 }
 
