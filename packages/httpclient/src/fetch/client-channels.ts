@@ -8,7 +8,7 @@ import { HTTPClientUsageError } from '../request/usage.ts';
 
 /**
  * The events that clients publish on `node:diagnostics_channel`, for tracing a program without changing it. If there
- * are no subscribers, an event costs one check.
+ * are no subscribers, an event costs a few checks.
  *
  * | Channel | When | Message |
  * | --- | --- | --- |

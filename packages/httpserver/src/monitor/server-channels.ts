@@ -6,7 +6,7 @@ import type { AccessRecord } from './access-record.ts';
 
 /**
  * The events that servers publish on `node:diagnostics_channel`, for tracing a program without changing it. If there
- * are no subscribers, an event costs one check.
+ * are no subscribers, an event costs a few checks.
  *
  * | Channel | When | Message |
  * | --- | --- | --- |

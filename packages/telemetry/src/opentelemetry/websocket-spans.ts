@@ -65,6 +65,7 @@ export class WebSocketSpans {
     return {
       ...ofConnections,
       'landspout.websocket.message.start': (message: MessageStarting) => this.#received(message),
+      'landspout.websocket.message.error': (message: MessageNotice) => this.#failed(message.record),
       'landspout.websocket.message.end': (message: MessageNotice) => this.#handled(message.record),
     };
   }
@@ -126,11 +127,14 @@ export class WebSocketSpans {
   #handled(record: MessageState): void {
     const span = this.#messages.get(record);
     if (span !== undefined) this.#connections.get(record.connection)?.messages.delete(span);
-    if (record.error !== undefined) {
-      span?.fail(errorType(record.error));
-      span?.record(record.error);
-    }
     span?.end();
+  }
+
+  /** Comes before the end. A callback may reject with anything, also with undefined. */
+  #failed(record: MessageState): void {
+    const span = this.#messages.get(record);
+    span?.fail(errorType(record.error));
+    span?.record(record.error);
   }
 }
 

@@ -7,7 +7,7 @@ import type { RunEndHow } from '../record.ts';
 
 /**
  * The events that runs publish on `node:diagnostics_channel`, for tracing a program without changing it. If there are no
- * subscribers, an event costs one check.
+ * subscribers, an event costs a few checks.
  *
  * | Channel | When | Message |
  * | --- | --- | --- |

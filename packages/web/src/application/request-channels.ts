@@ -7,7 +7,7 @@ import type { RequestContext } from './request-context.ts';
 
 /**
  * The events that applications publish on `node:diagnostics_channel`, for tracing a program without changing it. If there
- * are no subscribers, an event costs one check.
+ * are no subscribers, an event costs a few checks.
  *
  * | Channel | When | Message |
  * | --- | --- | --- |
