@@ -37,7 +37,8 @@ export const SCENARIOS = {
   },
 
   async health({ start, folder }) {
-    const { url } = await start('health');
+    const program = await start('health');
+    const { url } = program;
     const file = path.join(folder, 'maintenance');
     const readiness = async () => {
       const response = await fetch(`${url}/readyz`);
@@ -46,10 +47,12 @@ export const SCENARIOS = {
     assert.equal(await readiness(), '200 {"status":"ok"}');
     writeFileSync(file, '');
     assert.equal(await readiness(), '503 {"status":"failing","failed":["maintenance"]}');
+    await program.logs(/a health check fails/);
     assert.equal(await body(`${url}/livez`), '{"status":"ok"}');
     assert.match(await body(url), /^Hello from process \d+\n$/);
     rmSync(file);
     assert.equal(await readiness(), '200 {"status":"ok"}');
+    await program.logs(/the health check passes again/);
   },
 
   async 'echo-stream'({ start }) {

@@ -14,6 +14,8 @@ export class RunningExample {
   #child;
   #output = new Transcript();
   #complaints = new Transcript();
+  /** @type {RegExp[]} */
+  #expected = [];
   #complained = false;
 
   /**
@@ -64,6 +66,12 @@ export class RunningExample {
     assert.match(this.#complaints.text, complaint);
   }
 
+  /** Waits until it has written a line that matches to standard error, where all such lines are expected. @param {RegExp} line */
+  async logs(line) {
+    await this.#complaints.match(line);
+    this.#expected.push(line);
+  }
+
   terminate() {
     this.#child.kill('SIGTERM');
   }
@@ -75,7 +83,9 @@ export class RunningExample {
     const end = await this.ended;
     clearTimeout(late);
     if (this.#complained) return;
-    assert.equal(this.#complaints.text, '', `${this.#name} wrote to standard error`);
+    const lines = this.#complaints.text.split('\n');
+    const others = lines.filter((line) => !this.#expected.some((expected) => expected.test(line)));
+    assert.equal(others.join('\n'), '', `${this.#name} wrote to standard error`);
     assert.ok(end === 0 || end === 'SIGTERM', `${this.#name} ended with ${end}`);
   }
 
