@@ -15,6 +15,8 @@ export class RecordingFollower implements LogFollower {
   readonly violations: string[] = [];
   /** Called in each notification of a record, after it was recorded. */
   onRecord: ((record: TopicRecord) => void) | undefined;
+  /** Called in each notification of a gap, after it was recorded. */
+  onGap: ((gap: TopicGap) => void) | undefined;
   /** Called in each notification of the end, after it was recorded. */
   onEnded: (() => void) | undefined;
   #following: Following | undefined;
@@ -60,6 +62,7 @@ export class RecordingFollower implements LogFollower {
   gap(gap: TopicGap): void {
     this.#note(`gap ${gap.reason}`);
     this.gaps.push(gap);
+    this.onGap?.(gap);
   }
 
   ended(end: TopicEnd): void {
