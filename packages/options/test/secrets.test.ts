@@ -40,7 +40,7 @@ describe('a secret option', () => {
     [[], { PASSWORD_FILE: file }, 'PASSWORD_FILE'],
     [[], { PASSWORD: SECRET }, 'PASSWORD'],
     [[`--password=${SECRET}`], { PASSWORD: 'other' }, '--password'],
-  ])('may come from a file: %j %j', (argv, env, where) => {
+  ])('may come from a file, or from elsewhere: $2', (argv, env, where) => {
     const parsed = options.parse({ argv, env });
     expect(parsed.values.password).toBe(SECRET);
     expect(parsed.explain()[0]).toMatchObject({ value: '(masked)', where });

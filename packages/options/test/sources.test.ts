@@ -35,19 +35,16 @@ describe('a value', () => {
   const options = defineOptions(definitions, { files: [low, path.join(folder, 'none.json'), high] });
 
   it.each([
-    [['--port=5'], { PORT: '4' }, 5, 'command line', '--port'],
-    [[`--config=${config}`], { PORT: '4' }, 4, 'environment', 'PORT'],
-    [[`--config=${config}`], {}, 3, 'file', `${config}:1`],
-    [[`--config=${config}`, '--config', low], {}, 1, 'file', `${low}:1`],
-    [[], {}, 2, 'file', `${high}:1`],
-  ])(
-    'comes from the command line, the environment, the latest file: %j %j',
-    (argv, env, port, source, where) => {
-      const parsed = options.parse({ argv, env });
-      expect(parsed.values).toMatchObject({ port, maxBodySize: 1 });
-      expect(parsed.explain()[0]).toEqual({ name: 'port', value: String(port), source, where });
-    },
-  );
+    ['the command line', ['--port=5'], { PORT: '4' }, 5, 'command line', '--port'],
+    ['the environment', [`--config=${config}`], { PORT: '4' }, 4, 'environment', 'PORT'],
+    ['the file that is named', [`--config=${config}`], {}, 3, 'file', `${config}:1`],
+    ['the latest file', [`--config=${config}`, '--config', low], {}, 1, 'file', `${low}:1`],
+    ['the later file of the program', [], {}, 2, 'file', `${high}:1`],
+  ])('comes from %s', (_, argv, env, port, source, where) => {
+    const parsed = options.parse({ argv, env });
+    expect(parsed.values).toMatchObject({ port, maxBodySize: 1 });
+    expect(parsed.explain()[0]).toEqual({ name: 'port', value: String(port), source, where });
+  });
 
   it('is the default if no source has one, and an empty variable has none', () => {
     const parsed = defineOptions(definitions).parse({ argv: [], env: { PORT: '', IDS: '1:2' } });

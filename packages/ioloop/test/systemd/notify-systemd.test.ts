@@ -41,44 +41,42 @@ describe('notifySystemd', () => {
     },
   );
 
-  if (isNative) {
-    it('rejects with the error of the system if nothing receives notices', async () => {
-      setVariable('NOTIFY_SOCKET', '/nowhere/notify');
-      await expect(notifySystemd({ ready: true })).rejects.toMatchObject({
-        name: 'SystemError',
-        code: 'ENOENT',
-        syscall: 'sendto',
-        address: '/nowhere/notify',
-      });
-    });
+  it('rejects if nothing receives notices', async () => {
+    setVariable('NOTIFY_SOCKET', '/nowhere/notify');
+    const error = isNative
+      ? { name: 'SystemError', code: 'ENOENT', syscall: 'sendto', address: '/nowhere/notify' }
+      : {
+          code: 'ERR_SYSTEMD_TOOL',
+          message: expect.stringMatching(/, and it failed: ".*No such file or directory"/),
+        };
+    await expect(notifySystemd({ ready: true })).rejects.toMatchObject(error);
+  });
 
-    it('waits while the receiver has too many unread notices', async () => {
-      const receiver = new NoticeReceiver();
-      const MANY = Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'utf8')) + 5;
-      const sent = Array.from({ length: MANY }, (_, i) => notifySystemd({ status: String(i) }));
-      const received = new Set<string>();
-      for (let i = 0; i < MANY; i += 1) received.add((await receiver.next()).join());
-      expect(await Promise.all(sent)).toEqual(Array<boolean>(MANY).fill(true));
-      expect(received.size).toBe(MANY);
+  it('needs systemd-notify on the portable backend only', async () => {
+    const { folder } = new NoticeReceiver();
+    setVariable('PATH', join(folder, 'empty'));
+    const notified = notifySystemd({ ready: true });
+    if (isNative) {
+      expect(await notified).toBe(true);
+      return;
+    }
+    await expect(notified).rejects.toMatchObject({
+      name: 'SystemdNotifyError',
+      code: 'ERR_SYSTEMD_TOOL',
+      message: expect.stringContaining('it was not found; install it'),
+      cause: expect.objectContaining({ code: 'ENOENT' }),
     });
-  } else {
-    it('rejects if systemd-notify is not installed', async () => {
-      const { folder } = new NoticeReceiver();
-      setVariable('PATH', join(folder, 'empty'));
-      await expect(notifySystemd({ ready: true })).rejects.toMatchObject({
-        name: 'SystemdNotifyError',
-        code: 'ERR_SYSTEMD_TOOL',
-        message: expect.stringContaining('it was not found; install it'),
-        cause: expect.objectContaining({ code: 'ENOENT' }),
-      });
-    });
+  });
 
-    it('rejects with what systemd-notify writes if nothing receives notices', async () => {
-      setVariable('NOTIFY_SOCKET', '/nowhere/notify');
-      await expect(notifySystemd({ ready: true })).rejects.toMatchObject({
-        code: 'ERR_SYSTEMD_TOOL',
-        message: expect.stringMatching(/, and it failed: ".*No such file or directory"/),
-      });
-    });
-  }
+  it('waits while the receiver has too many unread notices', async () => {
+    const receiver = new NoticeReceiver();
+    // systemd-notify waits by itself, so a few processes of it are enough.
+    const unread = Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'utf8'));
+    const many = isNative ? unread + 5 : 5;
+    const sent = Array.from({ length: many }, (_, i) => notifySystemd({ status: String(i) }));
+    const received = new Set<string>();
+    for (let i = 0; i < many; i += 1) received.add((await receiver.next()).join());
+    expect(await Promise.all(sent)).toEqual(Array<boolean>(many).fill(true));
+    expect(received.size).toBe(many);
+  });
 });

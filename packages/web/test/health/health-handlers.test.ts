@@ -259,9 +259,8 @@ describe('ReadinessHandler', () => {
         super.initialize({ checks: { database: () => false } });
       }
     }
-    expect(() => new Application([['/readyz', Ready, { anything: 1 }]])).toThrow(
-      'Ready must not have its own initialize',
-    );
+    const routes: readonly RouteSpec[] = [['/readyz', Ready, { anything: 1 }]];
+    expect(() => new Application(routes)).toThrow('Ready must not have its own initialize');
   });
 });
 
