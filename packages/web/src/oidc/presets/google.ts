@@ -38,7 +38,7 @@ export async function google(options: GoogleOptions): Promise<OpenIDProvider> {
     },
     verifyUser: (user, tokens) => {
       const isMember = domains === undefined || isHosted(user.hd, domains);
-      return isMember && (verifyUser?.(user, tokens) ?? true);
+      return isMember && (verifyUser === undefined || verifyUser(user, tokens));
     },
   });
 }
